@@ -1,0 +1,7 @@
+#include "bridge.h"
+
+namespace firth {
+
+void bind_cosine(py::module_&) {}
+
+}  // namespace firth

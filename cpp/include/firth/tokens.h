@@ -1,0 +1,9 @@
+#pragma once
+
+#include "firth/array.h"
+
+namespace firth {
+
+struct Tokens {};
+
+}  // namespace firth

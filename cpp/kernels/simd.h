@@ -1,0 +1,113 @@
+// The only file that knows how wide a vector is. Kernels are written once over `Floats` and compiled once per
+// instruction set; everything here is internal to one such compilation and leaves no symbol behind.
+#pragma once
+
+#include <cstdint>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "firth/array.h"
+
+namespace firth::FIRTH_LEVEL {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+constexpr int kTileVectors = 7;  // a register tile is 4 rows x 7 vectors: 28 of 32 registers accumulate
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+constexpr int kTileVectors = 3;  // 12 of 16
+#else
+constexpr int kLanes = 4;
+constexpr int kTileVectors = 3;
+#endif
+
+constexpr int kBytes = 4 * kLanes;
+typedef float Floats __attribute__((vector_size(kBytes)));
+typedef std::int32_t Ints __attribute__((vector_size(kBytes)));
+typedef float LooseFloats __attribute__((vector_size(kBytes), aligned(4), may_alias));
+typedef std::int32_t LooseInts __attribute__((vector_size(kBytes), aligned(4), may_alias));
+
+// Rows of working buffers are padded to whole vectors.
+constexpr i64 padded(i64 dim) { return (dim + kLanes - 1) / kLanes * kLanes; }
+
+inline Floats load(const float* p) { return *reinterpret_cast<const LooseFloats*>(p); }
+inline void store(float* p, Floats v) { *reinterpret_cast<LooseFloats*>(p) = v; }
+inline Floats all(float x) { return x - Floats{}; }
+inline Ints all(std::int32_t x) { return x - Ints{}; }
+inline Ints lane_numbers() {
+  Ints v{};
+  for (int i = 0; i < kLanes; ++i) v[i] = i;
+  return v;
+}
+
+// The first n < kLanes elements; the other lanes are 0 (load) or left alone in memory (store).
+inline Floats load_first(const float* p, i64 n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#else
+  Floats v{};
+  for (i64 i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+inline void store_first(float* p, Floats v, i64 n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+#else
+  for (i64 i = 0; i < n; ++i) p[i] = v[i];
+#endif
+}
+
+inline Floats max(Floats a, Floats b) { return a > b ? a : b; }
+inline Floats min(Floats a, Floats b) { return a < b ? a : b; }
+inline Floats abs(Floats a) { return reinterpret_cast<Floats>(reinterpret_cast<Ints>(a) & 0x7fffffff); }
+
+inline float sum(Floats v) {
+  float part[kLanes];
+  store(part, v);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+  return part[0];
+}
+inline double sum_double(Floats v) {
+  double total = 0;
+  for (int i = 0; i < kLanes; ++i) total += static_cast<double>(v[i]);
+  return total;
+}
+
+// exp(x) for x <= 0, relative error below 2e-7; below -87 the result is exp(-87) = 1.6e-38. NaN stays NaN.
+inline Floats exp_negative(Floats x) {
+  x = x < -87.0f ? all(-87.0f) : x;
+  const Floats shifted = x * 1.44269504f + 12582912.0f;  // 1.5 * 2^23: the low bits hold the rounded exponent
+  const Floats whole = shifted - 12582912.0f;
+  const Floats r = (x - whole * 0.693359375f) + whole * 2.12194440e-4f;  // ln 2 in two parts (Cody and Waite)
+  Floats p = all(1.0f / 5040.0f);
+  p = p * r + 1.0f / 720.0f;
+  p = p * r + 1.0f / 120.0f;
+  p = p * r + 1.0f / 24.0f;
+  p = p * r + 1.0f / 6.0f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const Ints exponent = (reinterpret_cast<Ints>(shifted) - 0x4B400000 + 127) << 23;
+  return p * reinterpret_cast<Floats>(exponent);
+}
+
+// log(1 + e) for e in [0, 1]: 2 atanh(e / (2 + e)), absolute error below 2e-7.
+inline Floats log1p_unit(Floats e) {
+  const Floats z = e / (e + 2.0f), q = z * z;
+  Floats p = all(2.0f / 13.0f);
+  p = p * q + 2.0f / 11.0f;
+  p = p * q + 2.0f / 9.0f;
+  p = p * q + 2.0f / 7.0f;
+  p = p * q + 2.0f / 5.0f;
+  p = p * q + 2.0f / 3.0f;
+  p = p * q + 2.0f;
+  return p * z;
+}
+
+}  // namespace
+}  // namespace firth::FIRTH_LEVEL

@@ -1,0 +1,62 @@
+"""firth: embeddings from the company things keep, trained fast and searched exactly.
+
+Names are imported when they are first used, so that ``import firth`` itself costs milliseconds.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from firth import evaluate, kernels
+    from firth._config import set_num_threads, show_config
+    from firth._errors import FormatError
+    from firth.corpus import Corpus
+    from firth.embedding import Embedding
+    from firth.formats import load, read
+    from firth.models.word2vec import Word2Vec
+    from firth.vocabulary import Vocabulary
+
+_HOMES = {
+    "Corpus": "firth.corpus",
+    "Embedding": "firth.embedding",
+    "FormatError": "firth._errors",
+    "Vocabulary": "firth.vocabulary",
+    "Word2Vec": "firth.models.word2vec",
+    "load": "firth.formats",
+    "read": "firth.formats",
+    "set_num_threads": "firth._config",
+    "show_config": "firth._config",
+}
+_MODULES = ("evaluate", "kernels")
+
+__all__ = [
+    "Corpus",
+    "Embedding",
+    "FormatError",
+    "Vocabulary",
+    "Word2Vec",
+    "__version__",
+    "evaluate",
+    "kernels",
+    "load",
+    "read",
+    "set_num_threads",
+    "show_config",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"firth.{name}")
+    else:
+        raise AttributeError(f"module 'firth' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,60 @@
+"""CHOICE: device. The arrays decide which backend runs; all backends satisfy one Protocol, which mypy checks.
+
+``_cpu`` (compiled, numpy arrays), ``_cuda`` (compiled, device arrays) and ``_arrays`` (plain array code, the fallback
+where nothing is compiled) are modules with the same functions. ``isa`` forces an instruction set of ``_cpu``; the
+others have none to choose and ignore it, as they ignore ``threads``.
+"""
+
+import importlib
+from types import ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.uint32]
+Longs = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+class Backend(Protocol):
+    """What every backend offers: one function per kernel, all arrays by keyword."""
+
+    # tokens
+
+    # negative_sampling
+
+    # topk
+
+
+def named(name: str) -> Any:
+    """Return the backend module ``_cpu``, ``_cuda`` or ``_arrays``."""
+    return importlib.import_module(f"firth.{name}")
+
+
+def backend_of(*arrays: object, backend: ModuleType | None = None) -> Any:
+    """Return the backend for these arrays: numpy runs on the CPU, device arrays where they live.
+
+    Parameters
+    ----------
+    arrays
+        What the kernel is called with; numpy arrays and device arrays (``__cuda_array_interface__``) do not mix.
+    backend
+        Overrides the choice; tests use it to run one body on all backends.
+    """
+    if backend is not None:
+        return backend
+    on_device = [hasattr(array, "__cuda_array_interface__") for array in arrays]
+    if not any(on_device):
+        try:
+            return named("_cpu")
+        except ImportError:
+            return named("_arrays")
+    if not all(on_device):
+        raise TypeError("arrays: expected all on the host or all on one device, found both")
+    try:
+        return named("_cuda")
+    except ImportError:
+        return named("_arrays")

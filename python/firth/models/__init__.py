@@ -1,0 +1,1 @@
+"""One file per model: what it feeds to the kernels."""

@@ -1,0 +1,33 @@
+"""Hypothesis profiles, where the real data lies, and the list of (backend, isa) that kernels are tested on."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from firth import _arrays, _cpu
+
+settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile(
+    "nightly", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+BACKENDS = [(_cpu, isa) for isa in _cpu.isas()] + [(_arrays, None)]
+
+
+@pytest.fixture(params=BACKENDS, ids=[isa or "arrays" for _, isa in BACKENDS])
+def on(request):
+    """Keyword arguments that send a kernel call to one backend and instruction set."""
+    backend, isa = request.param
+    return {"backend": backend, "isa": isa}
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The folder of real data, or a skip that says where it was looked for."""
+    folder = Path(os.environ.get("FIRTH_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data: neither $FIRTH_DATA nor {folder} is there")
+    return folder

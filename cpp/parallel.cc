@@ -130,12 +130,16 @@ int default_threads() {
   return number > 0 ? number : available_threads();
 }
 
+int workers_for(i64 size, i64 grain, int threads) {
+  const i64 pieces = std::max<i64>(1, (size + grain - 1) / std::max<i64>(1, grain));
+  return static_cast<int>(std::min<i64>(pieces, threads > 0 ? threads : default_threads()));
+}
+
 bool parallel(i64 size, i64 grain, int threads, const std::function<void(Range, int)>& work,
               const std::function<bool()>& interrupted) {
   if (size <= 0) return true;
   grain = std::max<i64>(1, grain);
-  const i64 pieces = (size + grain - 1) / grain;
-  const int wanted = static_cast<int>(std::min<i64>(pieces, threads > 0 ? threads : default_threads()));
+  const int wanted = workers_for(size, grain, threads);
   Job job{size, grain, &work, wanted - 1};
   if (wanted > 1) pool().add(&job);
   using Clock = std::chrono::steady_clock;

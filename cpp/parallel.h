@@ -15,6 +15,9 @@ int available_threads();
 void set_threads(int threads);
 int default_threads();
 
+// How many threads `parallel` would use for that much work.
+int workers_for(i64 size, i64 grain, int threads);
+
 // Cuts [0, size) into pieces of at most `grain` tasks and lets up to `threads` threads (0: the default) take them in
 // order. `work` gets a piece and the number, below `threads`, of the thread that runs it; it must not throw.
 // The calling thread works too, and between its pieces asks `interrupted` (may be null) every 50 ms at most; when that

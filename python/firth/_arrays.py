@@ -5,6 +5,9 @@ Each function has the signature of its compiled twin; ``threads`` and ``isa`` ha
 
 # ---- tokens -------------------------------------------------------------------------------------
 
+from firth._text_arrays import WordCounter as WordCounter
+from firth._text_arrays import tokens as tokens
+
 # ---- negative_sampling --------------------------------------------------------------------------
 
 # ---- topk ---------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class Corpus:
         backend: ModuleType | None = None,
         isa: str | None = None,
     ) -> "Corpus":
-        r"""Read text: split it into tokens, count words, choose a vocabulary, replace tokens by ids.
+        r"""Read text: split it into tokens, count words, choose a vocabulary, turn tokens into ids.
 
         Tokens are separated by ASCII white space and NUL, a newline ends a sentence, all other
         bytes are kept as they are. Neither tokens nor sentences have a greatest length. The text
@@ -199,10 +199,7 @@ class Corpus:
         _check_arrays(file, arrays)
         ends = arrays["word_offsets"].tolist()
         raw = arrays["words"].tobytes()
-        words = [
-            raw[a:b].decode("utf-8", "surrogateescape")
-            for a, b in itertools.pairwise(ends)
-        ]
+        words = [raw[a:b].decode("utf-8", "surrogateescape") for a, b in itertools.pairwise(ends)]
         try:
             vocabulary = Vocabulary(words, arrays["counts"])
         except ValueError as error:

@@ -105,7 +105,7 @@ class Vocabulary:
         """Add up counts: the vocabulary of all the texts together.
 
         Associative and commutative as long as the parts are whole (``min_count=1``); rare words
-        are left out of the sum with ``Vocabulary.from_counts(dict(zip(v.words, v.counts)), min_count=5)``.
+        are then left out by ``from_counts(dict(zip(v.words, v.counts)), min_count=5)``.
 
         Examples
         --------

@@ -251,7 +251,7 @@ def read_tensors(
 def _read_header(
     file: CheckedReader, foreign: bool
 ) -> tuple[dict[str, _Entry], dict[str, str], dict[str, str] | None]:
-    """Return what the header says, checked: entries in file order, metadata, checksums (or None)."""
+    """Return what the header says, checked: entries in file order, metadata, checksums."""
     length = file.take(8, "header length")
     size = int.from_bytes(length, "little")
     if size > MAX_HEADER:

@@ -1,5 +1,5 @@
 # The compiled CPU module (cpp/bindings). Written by hand; tests/test_stubs.py holds it against the module.
-from firth._backend import Ids
+from firth._backend import Floats, Ids, Longs
 
 # module
 
@@ -15,3 +15,15 @@ def available_threads() -> int: ...
 # negative_sampling
 
 # topk
+
+def topk(
+    *,
+    queries: Floats,
+    items: Floats,
+    exclude: Longs,
+    cosine: bool,
+    ids: Longs,
+    scores: Floats,
+    threads: int,
+    isa: str,
+) -> tuple[int, int]: ...

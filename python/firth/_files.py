@@ -99,20 +99,8 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
         ``path`` is no folder, holds files that firth did not write, is write-protected, or lies in
         a folder that does not exist.
     """
-    target, old = _resolve(path)
-    _recover(target)
-    target, old = _resolve(path)
-    if old is not None:
-        if not stat.S_ISDIR(old.st_mode):
-            found = kind_of(old.st_mode)
-            raise NotADirectoryError(errno.ENOTDIR, f"expected a folder, found {found}", str(path))
-        _refuse_protected(path, target)
-        if any(target.iterdir()) and not is_firth_folder(target):
-            raise FileExistsError(
-                errno.EEXIST,
-                "expected a new folder, an empty one or one written by firth, found other files",
-                str(path),
-            )
+    _recover(_resolve(path)[0])
+    target, old = _replaceable(path)
     _sweep(target)
     temporary, descriptor = _new_folder(target)
     try:
@@ -123,7 +111,7 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
             for name in names:
                 _sync(Path(folder, name))
             _sync_folder(Path(folder))
-        if old is None:
+        if _replaceable(path)[1] is None:  # once more: another writer may have been faster
             temporary.rename(target)
         elif _exchange(temporary, target):
             _remove_tree(temporary)
@@ -149,6 +137,23 @@ def is_firth_folder(path: AnyPath) -> bool:
         }
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return False
+
+
+def _replaceable(path: AnyPath) -> tuple[Path, os.stat_result | None]:
+    """Resolve a path that is free, or a folder that may be replaced."""
+    target, old = _resolve(path)
+    if old is not None:
+        if not stat.S_ISDIR(old.st_mode):
+            found = kind_of(old.st_mode)
+            raise NotADirectoryError(errno.ENOTDIR, f"expected a folder, found {found}", str(path))
+        _refuse_protected(path, target)
+        if any(target.iterdir()) and not is_firth_folder(target):
+            raise FileExistsError(
+                errno.EEXIST,
+                "expected a new folder, an empty one or one written by firth, found other files",
+                str(path),
+            )
+    return target, old
 
 
 def _resolve(path: AnyPath) -> tuple[Path, os.stat_result | None]:

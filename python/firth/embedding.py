@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from firth import kernels
 from firth._reading import AnyPath
 from firth._vectors import (
     BLOCK,
@@ -243,9 +244,8 @@ class Embedding:
         k = checked_k(k, among - len(given), name)
         if method == "add":
             query = unit(unit(plus).sum(axis=0) - unit(minus).sum(axis=0))
-            ids, scores = _topk(
-                query[None].astype(np.float32), self._vectors[:among], k + len(given)
-            )
+            items = self._vectors[:among]
+            ids, scores = kernels.topk(query[None].astype(np.float32), items, k + len(given))
             found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
         elif method == "mul":
             quotients = self._quotients(unit(plus), unit(minus), among)
@@ -316,14 +316,10 @@ class Embedding:
         """
         terms, rows = self._terms(queries, "nearest")
         among = self._checked_among(among, "nearest")
-        drop = exclude_self and any(0 <= row < among for row in rows)
-        k = checked_k(k, among - drop, "nearest")
-        ids, scores = _topk(terms, self._vectors[:among], k + drop, threads)
-        if drop:  # each row lacks its own key, or else what comes last
-            own = ids == np.array(rows)[:, None]
-            keep = np.argsort(own, axis=1, kind="stable")[:, :k]
-            ids = np.take_along_axis(ids, keep, axis=1)
-            scores = np.take_along_axis(scores, keep, axis=1)
+        own = np.array([row if exclude_self and row < among else -1 for row in rows], np.int64)
+        k = checked_k(k, among - bool((own >= 0).any()), "nearest")
+        items = self._vectors[:among]
+        ids, scores = kernels.topk(terms, items, k, exclude=own, threads=threads)
         plain: Any = queries
         if isinstance(queries, str) or (rows == [-1] and np.ndim(plain) == 1):
             return ids[0], scores[0]
@@ -347,14 +343,3 @@ def _restored(
 ) -> Embedding:
     """Make a pickled or copied embedding again; its numbers have been looked at before."""
     return Embedding(keys, vectors, counts, metadata, check=False)
-
-
-def _topk(
-    queries: Floats, items: Floats, k: int, threads: int | None = None
-) -> tuple[Longs, Floats]:
-    from firth import kernels
-
-    if not len(queries):
-        return np.empty((0, k), np.int64), np.empty((0, k), np.float32)
-    ids, scores = kernels.topk(queries, items, k, metric="cosine", threads=threads)
-    return ids, scores

@@ -77,6 +77,17 @@ def load(path: AnyPath, *, mmap: bool = True, verify: bool = True) -> Embedding:
             raise FileNotFoundError(errno.ENOENT, "no such folder", os.fspath(path))
         text = "expected a firth folder, found a file (firth.read reads files)"
         raise NotADirectoryError(errno.ENOTDIR, text, os.fspath(path))
+    while True:
+        before = folder.stat()
+        try:
+            return _loaded(folder, mmap, verify)
+        except (FormatError, FileNotFoundError):
+            after = folder.stat()  # replaced between the opening of its two files: read the new one
+            if (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns):
+                raise
+
+
+def _loaded(folder: Path, mmap: bool, verify: bool) -> Embedding:
     shown = _config(folder / CONFIG)
     model = folder / MODEL
     tensors, notes = read_tensors(model, mmap, verify=verify)

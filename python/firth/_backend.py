@@ -83,6 +83,20 @@ class Backend(Protocol):
 
     # topk
 
+    def topk(
+        self,
+        *,
+        queries: Floats,
+        items: Floats,
+        exclude: Longs,
+        cosine: bool,
+        ids: Longs,
+        scores: Floats,
+        threads: int,
+        isa: str,
+    ) -> tuple[int, int]:
+        """Fill ``ids`` and ``scores`` (q, k); return the first query and item not finite, or -1."""
+
 
 def named(name: str) -> Any:
     """Return the backend module ``_cpu``, ``_cuda`` or ``_arrays``."""

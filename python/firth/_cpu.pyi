@@ -1,7 +1,7 @@
 # The compiled CPU module (cpp/bindings). Written by hand; tests/test_stubs.py holds it against the module.
 from typing import Any
 
-from firth._backend import Bytes, Hashes, Ids, Longs
+from firth._backend import Bytes, Floats, Hashes, Ids, Longs
 
 # module
 
@@ -46,3 +46,15 @@ class WordCounter:
 # negative_sampling
 
 # topk
+
+def topk(
+    *,
+    queries: Floats,
+    items: Floats,
+    exclude: Longs,
+    cosine: bool,
+    ids: Longs,
+    scores: Floats,
+    threads: int,
+    isa: str,
+) -> tuple[int, int]: ...

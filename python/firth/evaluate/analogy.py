@@ -10,7 +10,7 @@ import numpy as np
 
 from firth import kernels
 from firth._errors import FormatError
-from firth.evaluate._lookup import FilePath, fold, lines, quoted, rows
+from firth.evaluate.questions import FilePath, fold, lines, quoted, rows
 
 if TYPE_CHECKING:
     from firth._backend import Floats, Longs

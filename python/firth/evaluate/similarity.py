@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from firth._errors import FormatError
-from firth.evaluate._lookup import FilePath, fold, lines, quoted, rows
+from firth.evaluate.questions import FilePath, fold, lines, quoted, rows
 
 if TYPE_CHECKING:
     from firth._backend import Doubles

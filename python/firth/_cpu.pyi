@@ -1,5 +1,7 @@
 # The compiled CPU module (cpp/bindings). Written by hand; tests/test_stubs.py holds it against the module.
-from firth._backend import Ids
+from typing import Any
+
+from firth._backend import Bytes, Hashes, Ids, Longs
 
 # module
 
@@ -11,6 +13,35 @@ def num_threads() -> int: ...
 def available_threads() -> int: ...
 
 # tokens
+
+def tokens(
+    *,
+    text: Bytes,
+    begin: int,
+    end: int,
+    seed: int,
+    starts: Longs,
+    lengths: Longs,
+    keys: Hashes,
+    hashes: Hashes,
+    breaks: Longs,
+    isa: str,
+) -> tuple[int, int]: ...
+
+class WordCounter:
+    def __init__(self, *, threads: int, isa: str, seed: int, max_words: int) -> None: ...
+    def add_text(self, data: Any) -> None: ...
+    def end_text(self) -> None: ...
+    def add_file(self, file: int, begin: int, end: int) -> None: ...
+    def add_rows(self, rows: list[Any], first: int) -> None: ...
+    def add_arrow(self, stream: Any) -> None: ...
+    def finish(
+        self, min_count: int, max_words: int, vocabulary: list[str] | None
+    ) -> tuple[list[str], Longs, Ids, Longs]: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def types(self) -> int: ...
 
 # negative_sampling
 

@@ -3,10 +3,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
-#include <stdexcept>
 #include <system_error>
 
 namespace firth {
@@ -31,12 +29,12 @@ i64 read_at(int file, unsigned char* to, i64 size, i64 begin) {
 }
 
 // Words in the order of a vocabulary: by count, then by bytes, whose first eight are compared as one number.
-struct Candidate {
+struct Ranked {
   u64 count, head;
   const WordTable::Word* word;
 };
 
-bool precedes(const Candidate& a, const Candidate& b) {
+bool precedes(const Ranked& a, const Ranked& b) {
   if (a.count != b.count) return a.count > b.count;
   if (a.head != b.head) return a.head < b.head;
   const i64 common = std::min(a.word->length, b.word->length);
@@ -148,7 +146,7 @@ void WordCounter::count(Block& block, Worker& worker, const unsigned char* text,
   for (i64 at = range.begin; at < range.end; at += kPiece) {
     kernels_.tokens(args, {at, std::min(range.end, at + kPiece)});
     for (i64 i = 0; i < found[1]; ++i) block.breaks.push_back(static_cast<u32>(tokens + worker.breaks[i]));
-    if (!worker.table.add(args, found[0], worker.ids.data() + tokens)) throw std::length_error("too many words");
+    worker.table.add(args, found[0], worker.ids.data() + tokens);
     tokens += found[0];
   }
   keep(block, worker.ids.data(), tokens);
@@ -161,9 +159,7 @@ void WordCounter::keep(Block& block, const u32* numbers, i64 tokens) {
 }
 
 void WordCounter::add_token(const unsigned char* bytes, i64 length) {
-  const u32 number = workers_[0]->table.add(bytes, length, 1);
-  if (number == kNoWord) throw std::length_error("too many words");
-  loose_.push_back(number);
+  loose_.push_back(workers_[0]->table.add(bytes, length, 1));
   if (loose_.size() == kLoose) flush_tokens();
 }
 
@@ -198,14 +194,14 @@ std::vector<WordTable::Word> WordCounter::choose(u64 min_count, i64 max_words) c
   workers_[0]->table.each([&](const WordTable::Word& word) {
     if (word.count >= min_count) words.push_back(word);
   });
-  std::vector<Candidate> order;
+  std::vector<Ranked> order;
   order.reserve(words.size());
   for (const WordTable::Word& word : words) order.push_back({word.count, head(word), &word});
   std::sort(order.begin(), order.end(), precedes);
   if (max_words < static_cast<i64>(order.size())) order.resize(static_cast<std::size_t>(max_words));
   std::vector<WordTable::Word> chosen;
   chosen.reserve(order.size());
-  for (const Candidate& one : order) chosen.push_back(*one.word);
+  for (const Ranked& one : order) chosen.push_back(*one.word);
   return chosen;
 }
 

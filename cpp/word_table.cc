@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <stdexcept>
+#include <string>
 
 namespace firth {
 namespace {
@@ -37,7 +38,8 @@ inline WordTable::Slot* WordTable::probe(const u64* key, const unsigned char* by
 }
 
 u32 WordTable::insert(Slot* slot, const u64* key, const unsigned char* bytes, i64 length, u64 hash, u64 times) {
-  if (words_ == max_words_) return kNoWord;
+  if (words_ == max_words_)
+    throw std::length_error("Corpus.read: more than " + std::to_string(max_words_) + " different words");
   if ((words_ + u64{1}) * 8 > slots_ * 5) {
     grow();
     slot = probe(key, bytes, length, hash);
@@ -67,7 +69,7 @@ void WordTable::grow() {
   slots_ *= 2;
 }
 
-bool WordTable::add(const Tokens& args, i64 tokens, u32* ids) {
+void WordTable::add(const Tokens& args, i64 tokens, u32* ids) {
   for (i64 i = 0; i < tokens; ++i) {
     if (i + kAhead < tokens) __builtin_prefetch(&table()[args.hashes[i + kAhead] & (slots_ - 1)], 1);
     const u64* key = args.keys + 2 * i;
@@ -78,10 +80,8 @@ bool WordTable::add(const Tokens& args, i64 tokens, u32* ids) {
       ids[i] = slot->number;
     } else {
       ids[i] = insert(slot, key, bytes, args.lengths[i], args.hashes[i], 1);
-      if (ids[i] == kNoWord) return false;
     }
   }
-  return true;
 }
 
 u32 WordTable::add(const unsigned char* bytes, i64 length, u64 times) {
@@ -107,7 +107,6 @@ std::vector<u32> WordTable::merge(const WordTable& other) {
       slot->count += theirs.count;
     else
       number = insert(slot, theirs.key, added.bytes, added.length, hashed, theirs.count);
-    if (number == kNoWord) throw std::length_error("too many words");
     numbers[theirs.number] = number;
   }
   return numbers;

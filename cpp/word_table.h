@@ -22,14 +22,14 @@ class WordTable {
     u32 number;
   };
 
-  // At most `max_words` different words; more are answered with kNoWord.
+  // The table throws std::length_error when it should take more than `max_words` different words.
   WordTable(u64 seed, u32 max_words);
 
   u32 size() const { return words_; }
   u64 seed() const { return seed_; }
 
-  // Counts the tokens that the kernel found in args.text; their numbers go to `ids`. False: there were too many words.
-  bool add(const Tokens& args, i64 tokens, u32* ids);
+  // Counts the tokens that the kernel found in args.text; their numbers go to `ids`.
+  void add(const Tokens& args, i64 tokens, u32* ids);
   // Counts one word `times` times; bytes may be anything.
   u32 add(const unsigned char* bytes, i64 length, u64 times);
   // Adds all words and counts of the other table, made with the same seed; the result maps its numbers to the ones

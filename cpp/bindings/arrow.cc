@@ -64,7 +64,8 @@ void each_string(const ArrowArray& array, const Row& row) {
   const auto* bytes = static_cast<const unsigned char*>(array.buffers[2]);
   for (i64 i = array.offset; i < array.offset + array.length; ++i) {
     if (!is_valid(array, i)) continue;
-    if (offsets[i] < 0 || offsets[i + 1] < offsets[i]) throw py::value_error("the Arrow column's offsets decrease");
+    if (offsets[i] < 0 || offsets[i + 1] < offsets[i])
+      throw py::value_error("Corpus.read: the Arrow column's offsets decrease");
     row(bytes + offsets[i], static_cast<i64>(offsets[i + 1]) - offsets[i]);
   }
 }
@@ -82,7 +83,7 @@ void each_view(const ArrowArray& array, const Row& row) {
     }
     const i64 buffer = view.far.buffer, offset = view.far.offset;
     if (view.length < 0 || buffer < 0 || buffer >= buffers || offset < 0 || offset + view.length > sizes[buffer])
-      throw py::value_error("a view of the Arrow column points outside its buffers");
+      throw py::value_error("Corpus.read: a view of the Arrow column points outside its buffers");
     row(static_cast<const unsigned char*>(array.buffers[2 + buffer]) + offset, view.length);
   }
 }
@@ -92,18 +93,19 @@ void each_view(const ArrowArray& array, const Row& row) {
 void each_arrow_row(const py::capsule& capsule, const Row& row) {
   auto* stream = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
   if (!stream) throw py::error_already_set();
-  if (!stream->release) throw py::value_error("this Arrow stream was already read");
+  if (!stream->release) throw py::value_error("Corpus.read: this Arrow stream was already read");
   const auto check = [&](int code) {
     if (code == 0) return;
     const char* message = stream->get_last_error(stream);
-    throw py::value_error("the Arrow stream failed: " + std::string(message ? message : "no reason given"));
+    throw py::value_error("Corpus.read: the Arrow stream failed: " +
+                          std::string(message ? message : "no reason given"));
   };
   Released<ArrowSchema> schema;
   check(stream->get_schema(stream, &schema));
   const std::string format = schema.format;
   if (schema.dictionary || (format != "u" && format != "U" && format != "vu"))
     throw py::type_error(
-        "expected one Arrow column of strings, found " +
+        "Corpus.read: expected one Arrow column of strings, found " +
         (schema.dictionary ? std::string("a dictionary (categorical) column; cast it to strings")
          : format == "+s" ? std::string("a table of ") + std::to_string(schema.n_children) + " columns; pass one column"
                           : "format '" + format + "'"));

@@ -63,7 +63,7 @@ class Reader {
   void add_text(const py::buffer& data) {
     const py::buffer_info info = data.request();
     if (info.itemsize != 1 || info.ndim != 1 || (info.size > 1 && info.strides[0] != 1))
-      throw py::type_error("expected contiguous bytes");
+      throw py::type_error("Corpus.read: the file object gave something else than contiguous bytes");
     append(static_cast<const unsigned char*>(info.ptr), info.size);
     count_waiting();
   }
@@ -88,7 +88,7 @@ class Reader {
   void add_rows(const py::list& rows, i64 first) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       PyObject* row = PyList_GET_ITEM(rows.ptr(), static_cast<Py_ssize_t>(i));
-      const std::string name = "row " + std::to_string(first + static_cast<i64>(i));
+      const std::string name = "Corpus.read: row " + std::to_string(first + static_cast<i64>(i));
       if (PyUnicode_Check(row)) {
         if (!with_utf8(row, [&](const unsigned char* bytes, i64 length) { add_line(bytes, length); }))
           throw py::value_error(name + " has a lone surrogate that stands for no byte");
@@ -131,7 +131,7 @@ class Reader {
       for (const py::handle word : words) {
         WordTable::Word match{nullptr, 0, 0, kNoWord};
         if (!PyUnicode_Check(word.ptr()))
-          throw py::type_error("vocabulary: a word is " + type_of(word.ptr()) + ", expected str");
+          throw py::type_error("Corpus.read: a word of the vocabulary is " + type_of(word.ptr()) + ", expected str");
         with_utf8(word.ptr(), [&](const unsigned char* bytes, i64 length) { match = counter_.look_up(bytes, length); });
         numbers.push_back(match.number);
         found.push_back(match.count);

@@ -211,10 +211,7 @@ def _feed_rows(counter: WordCounter, rows: Iterator[object], update: Update) -> 
         for i, row in enumerate(batch):
             if not isinstance(row, (str, list, tuple)):
                 batch[i] = _as_list(row, first + i)
-        try:
-            counter.add_rows(batch, first)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"Corpus.read: {error}") from None
+        counter.add_rows(batch, first)
         update(len(batch))
         first += len(batch)
     counter.end_text()
@@ -228,8 +225,5 @@ def _as_list(row: object, number: int) -> list[object]:
 
 
 def _feed_arrow(counter: WordCounter, source: Any) -> None:
-    try:
-        counter.add_arrow(source.__arrow_c_stream__())
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"Corpus.read: {error}") from error
+    counter.add_arrow(source.__arrow_c_stream__())
     counter.end_text()

@@ -132,7 +132,7 @@ class WordCounter:
 
     def add_rows(self, rows: list[Any], first: int) -> None:
         for number, row in enumerate(rows, first):
-            name = f"row {number}"
+            name = f"Corpus.read: row {number}"
             if isinstance(row, str):
                 self.add_text(_bytes(row, name) + b"\n")
                 continue
@@ -150,7 +150,9 @@ class WordCounter:
             self._sentences.append([])
 
     def add_arrow(self, stream: Any) -> None:
-        raise TypeError("an Arrow column needs the compiled module; pass a list of str")
+        raise TypeError(
+            "Corpus.read: Arrow columns need the compiled module: pass a list"
+        )
 
     def finish(
         self, min_count: int, max_words: int, vocabulary: list[str] | None
@@ -175,7 +177,7 @@ class WordCounter:
         self._sentences[-1] += words
         self.tokens += len(words)
         if len(self._counts) > self.max_words:
-            raise ValueError("too many words")
+            raise ValueError(f"Corpus.read: more than {self.max_words} different words")
 
 
 def _bytes(word: str, name: str) -> bytes:

@@ -1,6 +1,7 @@
 """Text in any form that users have, as arrays of word ids: what every text model trains on."""
 
 import itertools
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from firth._errors import FormatError
 from firth.vocabulary import Vocabulary, check_choice
 
 MAX_WORDS = 2**32 - 2
+_FILE = "corpus.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,15 +166,25 @@ class Corpus:
 
         raw = [word.encode("utf-8", "surrogateescape") for word in self.vocabulary.words]
         ends = np.cumsum([0, *map(len, raw)], dtype=np.int64)
-        arrays = {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "ids": self.ids,
             "offsets": self.offsets,
             "words": np.frombuffer(b"".join(raw), np.uint8),
             "word_offsets": ends,
             "counts": self.vocabulary.counts,
         }
+        config = {
+            "format": "firth",
+            "version": 1,
+            "kind": "corpus",
+            "tokens": len(self.ids),
+            "sentences": len(self),
+            "words": len(raw),
+            "files": [_FILE],
+        }
         with atomic_folder(path) as folder:
-            write_tensors(folder / "corpus.safetensors", arrays, {"kind": "firth.Corpus"})
+            write_tensors(folder / _FILE, arrays, {"firth": json.dumps(config)})
+            (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", "ascii")
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, mmap: bool = True) -> "Corpus":
@@ -192,10 +204,16 @@ class Corpus:
         """
         from firth.formats.tensors import read_tensors
 
-        file = Path(path) / "corpus.safetensors"
+        file = Path(path) / _FILE
         arrays, metadata = read_tensors(file, mmap=mmap)
-        if metadata.get("kind") != "firth.Corpus":
-            raise FormatError(file, "metadata", "kind firth.Corpus", repr(metadata.get("kind")))
+        try:
+            config = json.loads(metadata.get("firth", "{}"))
+            found = (config.get("kind"), config.get("version"))
+        except (ValueError, AttributeError, RecursionError):
+            found = (None, None)
+        if found != ("corpus", 1):
+            what = f"kind {found[0]!r}, version {found[1]!r}"
+            raise FormatError(file, "metadata", "a firth corpus, version 1", what)
         _check_arrays(file, arrays)
         ends = arrays["word_offsets"].tolist()
         raw = arrays["words"].tobytes()

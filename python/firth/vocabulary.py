@@ -16,6 +16,10 @@ def _bytes(word: str) -> bytes:
     return word.encode("utf-8", "surrogateescape")
 
 
+def _word(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
 class Vocabulary:
     """Words with their counts, most frequent first, ties in the byte order of UTF-8.
 
@@ -43,7 +47,7 @@ class Vocabulary:
     counts: npt.NDArray[np.int64]
 
     def __init__(self, words: Iterable[str], counts: npt.ArrayLike) -> None:
-        words = list(words)
+        words = [_word(_bytes(word)) for word in words]
         numbers = np.array(counts, dtype=np.int64).reshape(-1)
         if len(words) != len(numbers):
             raise ValueError(f"Vocabulary: {len(words)} words have {len(numbers)} counts")
@@ -93,13 +97,15 @@ class Vocabulary:
             If a count is negative, ``min_count`` < 1 or ``max_vocab`` < 1.
         """
         check_choice("Vocabulary.from_counts", min_count, max_vocab)
+        total: dict[bytes, int] = {}  # surrogates may spell what a letter spells: one word, not two
         for word, count in counts.items():
             if operator.index(count) < 0:
                 raise ValueError(f"Vocabulary.from_counts: count {count} of {word!r} is negative")
-        kept = [(-int(n), _bytes(word), word) for word, n in counts.items() if n >= min_count]
-        kept = sorted(kept)[:max_vocab]
-        numbers = np.array([-n for n, _, _ in kept], dtype=np.int64)
-        return cls._trusted([word for _, _, word in kept], numbers)
+            raw = _bytes(word)
+            total[raw] = total.get(raw, 0) + int(count)
+        kept = sorted((-n, raw) for raw, n in total.items() if n >= min_count)[:max_vocab]
+        numbers = np.array([-n for n, _ in kept], dtype=np.int64)
+        return cls._trusted([_word(raw) for _, raw in kept], numbers)
 
     def merge(self, *others: "Vocabulary") -> "Vocabulary":
         """Add up counts: the vocabulary of all the texts together.
@@ -173,7 +179,7 @@ class Vocabulary:
         words: list[str] = []
         counts: list[int] = []
         seen: set[str] = set()
-        last = (0, b"")
+        last = (-(2**63), b"")
         lines = Path(path).read_bytes().split(b"\n")
         for number, line in enumerate(lines, 1):
             if number == len(lines):
@@ -191,7 +197,7 @@ class Vocabulary:
             if (-count, raw) < last:
                 expected = "most frequent first, ties in byte order"
                 raise FormatError(path, f"line {number}", expected, repr(line[:80])[1:])
-            word = raw.decode("utf-8", "surrogateescape")
+            word = _word(raw)
             if word in seen:
                 raise FormatError(path, f"line {number}", "a new word", repr(word[:80]) + " again")
             seen.add(word)

@@ -11,7 +11,7 @@ from firth import kernels
 
 
 def read(on, text, begin, end, seed=0):
-    """What one call of the kernel finds: (start, length, key, hash) of each token, and the breaks."""
+    """What one call finds: (start, length, key, hash) of each token, and the breaks."""
     room = (end - begin + 1) // 2
     starts, lengths = np.full(room, -1, np.int64), np.full(room, -1, np.int64)
     keys, hashes = np.zeros((room, 2), np.uint64), np.zeros(room, np.uint64)

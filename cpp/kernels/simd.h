@@ -145,5 +145,118 @@ inline Floats log1p_unit(Floats e) {
   return p * z;
 }
 
+// ---- text: one bit per byte, 64 bytes at a time ----
+
+struct TextBits {
+  u64 separators, newlines;
+};
+
+#if defined(__AVX512BW__)
+inline TextBits text_bits(const unsigned char* p) {
+  const __m512i bytes = _mm512_loadu_si512(p);
+  // Each low nibble belongs to one separator (but for 0, which 32 has taken); a byte above 127 looks up 0.
+  const __m512i table = _mm512_maskz_broadcast_i32x4(0xFFFF, _mm_setr_epi8(32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1));
+  return {_mm512_cmpeq_epi8_mask(bytes, _mm512_shuffle_epi8(table, bytes)) | _mm512_testn_epi8_mask(bytes, bytes),
+          _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(10))};
+}
+#elif defined(__SSSE3__)
+inline TextBits text_bits(const unsigned char* p) {
+  const __m128i table = _mm_setr_epi8(32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1);
+  TextBits bits = {0, 0};
+  for (int i = 0; i < 4; ++i) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i);
+    const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_shuffle_epi8(table, bytes)),
+                                       _mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
+    const __m128i ends = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(10));
+    bits.separators |= static_cast<u64>(static_cast<u32>(_mm_movemask_epi8(found))) << (16 * i);
+    bits.newlines |= static_cast<u64>(static_cast<u32>(_mm_movemask_epi8(ends))) << (16 * i);
+  }
+  return bits;
+}
+#else
+inline TextBits text_bits(const unsigned char* p) {
+  TextBits bits = {0, 0};
+  for (int i = 0; i < 64; ++i) {
+    const u64 c = p[i];
+    bits.separators |= static_cast<u64>(c == 0 || c == 32 || c - 9 <= 4) << i;
+    bits.newlines |= static_cast<u64>(c == 10) << i;
+  }
+  return bits;
+}
+#endif
+
+// ---- cosine ---------------------------------------------------------------------------------------------------------
+
+// A tile of scores is kScoreQueries x kScoreVectors: 24 of 32 registers accumulate, or 12 of 16.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kScoreQueries = 8;
+#else
+constexpr int kScoreQueries = 4;
+#endif
+constexpr int kScoreVectors = 3;
+
+inline Floats square_root(Floats v) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xffff, v);  // the plain form warns of an undefined value
+#elif defined(__AVX__)
+  return _mm256_sqrt_ps(v);
+#elif defined(__x86_64__)
+  return _mm_sqrt_ps(v);
+#else
+  Floats root{};
+  for (int i = 0; i < kLanes; ++i) root[i] = __builtin_sqrtf(v[i]);
+  return root;
+#endif
+}
+
+// Bit i is set where lane i of `a` is not less than that of `b`, or either is NaN.
+inline u32 not_less(Floats a, Floats b) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ);
+#elif defined(__AVX__)
+  return static_cast<u32>(_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NLT_UQ)));
+#elif defined(__x86_64__)
+  return static_cast<u32>(_mm_movemask_ps(_mm_cmpnlt_ps(a, b)));
+#else
+  u32 bits = 0;
+  for (int i = 0; i < kLanes; ++i) bits |= static_cast<u32>(!(a[i] < b[i])) << i;
+  return bits;
+#endif
+}
+
+// The sum of the lanes in registers; the order differs between instruction sets.
+inline float sum_loose(Floats v) {
+#if defined(__AVX__)
+#if defined(__AVX512F__)
+  const __m256 eight = _mm512_castps512_ps256(v) + _mm512_maskz_extractf32x8_ps(0xff, v, 1);
+#else
+  const __m256 eight = v;
+#endif
+  __m128 four = _mm256_castps256_ps128(eight) + _mm256_extractf128_ps(eight, 1);
+  four += _mm_movehl_ps(four, four);
+  return four[0] + four[1];
+#else
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    v += __builtin_shuffle(v, (lane_numbers() + width) & (kLanes - 1));
+  return v[0];
+#endif
+}
+
+// Turns kLanes rows of kLanes into columns: at each step pairs of rows swap blocks of `width` off the diagonal.
+inline void transpose(Floats (&rows)[kLanes]) {
+#pragma GCC unroll 4
+  for (int width = 1; width < kLanes; width *= 2) {
+    const Ints lane = lane_numbers(), odd = (lane & width) != 0;
+    const Ints upper = odd ? lane + (kLanes - width) : lane, lower = odd ? lane + kLanes : lane + width;
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) {
+      if (i & width) continue;
+      const Floats a = rows[i], b = rows[i + width];
+      rows[i] = __builtin_shuffle(a, b, upper);
+      rows[i + width] = __builtin_shuffle(a, b, lower);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace firth::FIRTH_LEVEL

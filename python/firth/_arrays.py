@@ -21,6 +21,9 @@ def _namespace(array: object) -> Any:
 
 # ---- tokens -------------------------------------------------------------------------------------
 
+from firth._text_arrays import WordCounter as WordCounter
+from firth._text_arrays import tokens as tokens
+
 # ---- negative_sampling --------------------------------------------------------------------------
 
 

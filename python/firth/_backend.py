@@ -17,13 +17,68 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.uint32]
 Longs = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]
+
+
+class WordCounter(Protocol):
+    """Text in, a corpus out (``cpp/word_counter.h``); after `finish` it is spent."""
+
+    def add_text(self, data: Any, /) -> None:
+        """Take a piece of text; it may end inside a token."""
+
+    def end_text(self) -> None:
+        """End the text, its last token and its last sentence."""
+
+    def add_file(self, file: int, begin: int, end: int) -> None:
+        """Take the tokens that start in bytes [begin, end) of an open file."""
+
+    def add_rows(self, rows: list[Any], first: int) -> None:
+        """Take rows from number `first` on: str (text), or list or tuple of str (tokens)."""
+
+    def add_arrow(self, stream: Any) -> None:
+        """Take the rows of a capsule of ``__arrow_c_stream__``."""
+
+    def finish(
+        self, min_count: int, max_words: int, vocabulary: list[str] | None
+    ) -> tuple[list[str], Longs, Ids, Longs]:
+        """Return words, counts, ids and offsets, of the vocabulary that is chosen or given."""
+
+    @property
+    def tokens(self) -> int:
+        """How many there were in all; like `types` known after `finish`."""
+
+    @property
+    def types(self) -> int:
+        """How many different words there were."""
+
+
+class TextBackend(Protocol):
+    """What a backend offers that reads text; that happens on the host only."""
+
+    def WordCounter(  # noqa: N802, it is a class
+        self, *, threads: int, isa: str, seed: int, max_words: int
+    ) -> WordCounter: ...
 
 
 class Backend(Protocol):
     """What every backend offers: one function per kernel, all arrays by keyword."""
 
     # tokens
+    def tokens(
+        self,
+        *,
+        text: Bytes,
+        begin: int,
+        end: int,
+        seed: int,
+        starts: Longs,
+        lengths: Longs,
+        keys: Hashes,
+        hashes: Hashes,
+        breaks: Longs,
+        isa: str,
+    ) -> tuple[int, int]: ...
 
     # negative_sampling
 
@@ -55,6 +110,20 @@ class Backend(Protocol):
     def alias_table(self, *, weights: Doubles) -> tuple[Ids, Ids]: ...
 
     # topk
+
+    def topk(
+        self,
+        *,
+        queries: Floats,
+        items: Floats,
+        exclude: Longs,
+        cosine: bool,
+        ids: Longs,
+        scores: Floats,
+        threads: int,
+        isa: str,
+    ) -> tuple[int, int]:
+        """Fill ``ids`` and ``scores`` (q, k); return the first query and item not finite, or -1."""
 
 
 def named(name: str) -> Any:

@@ -1,7 +1,8 @@
 # The compiled CPU module (cpp/bindings). Written by hand; tests/test_stubs.py holds it against the module.
 from collections.abc import Callable
+from typing import Any
 
-from firth._backend import Doubles, Floats, Ids, Longs
+from firth._backend import Bytes, Doubles, Floats, Hashes, Ids, Longs
 
 # module
 
@@ -13,6 +14,35 @@ def num_threads() -> int: ...
 def available_threads() -> int: ...
 
 # tokens
+
+def tokens(
+    *,
+    text: Bytes,
+    begin: int,
+    end: int,
+    seed: int,
+    starts: Longs,
+    lengths: Longs,
+    keys: Hashes,
+    hashes: Hashes,
+    breaks: Longs,
+    isa: str,
+) -> tuple[int, int]: ...
+
+class WordCounter:
+    def __init__(self, *, threads: int, isa: str, seed: int, max_words: int) -> None: ...
+    def add_text(self, data: Any) -> None: ...
+    def end_text(self) -> None: ...
+    def add_file(self, file: int, begin: int, end: int) -> None: ...
+    def add_rows(self, rows: list[Any], first: int) -> None: ...
+    def add_arrow(self, stream: Any) -> None: ...
+    def finish(
+        self, min_count: int, max_words: int, vocabulary: list[str] | None
+    ) -> tuple[list[str], Longs, Ids, Longs]: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def types(self) -> int: ...
 
 # negative_sampling
 
@@ -42,3 +72,15 @@ def negative_sampling(
 def alias_table(*, weights: Doubles) -> tuple[Ids, Ids]: ...
 
 # topk
+
+def topk(
+    *,
+    queries: Floats,
+    items: Floats,
+    exclude: Longs,
+    cosine: bool,
+    ids: Longs,
+    scores: Floats,
+    threads: int,
+    isa: str,
+) -> tuple[int, int]: ...

@@ -1,0 +1,275 @@
+#include "word_counter.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+namespace firth {
+namespace {
+
+constexpr i64 kPiece = 8 << 10;          // bytes per kernel call: what it finds stays in the nearest caches
+constexpr i64 kMoreText = 64 << 10;      // how much further is read when a token crosses the end of a block
+constexpr std::size_t kLoose = 1 << 18;  // tokens in a block of loose ones
+
+// Reads as much of [begin, begin + size) as there is.
+i64 read_at(int file, unsigned char* to, i64 size, i64 begin) {
+  i64 done = 0;
+  while (done < size) {
+    const ssize_t got = pread(file, to + done, static_cast<std::size_t>(size - done), begin + done);
+    if (got == 0) break;
+    if (got > 0)
+      done += got;
+    else if (errno != EINTR)
+      throw std::system_error(errno, std::generic_category());
+  }
+  return done;
+}
+
+// Words in the order of a vocabulary: by count, then by bytes, whose first eight are compared as one number.
+struct Ranked {
+  u64 count, head;
+  const WordTable::Word* word;
+};
+
+bool precedes(const Ranked& a, const Ranked& b) {
+  if (a.count != b.count) return a.count > b.count;
+  if (a.head != b.head) return a.head < b.head;
+  const i64 common = std::min(a.word->length, b.word->length);
+  const int order = std::memcmp(a.word->bytes, b.word->bytes, static_cast<std::size_t>(common));
+  return order ? order < 0 : a.word->length < b.word->length;
+}
+
+u64 head(const WordTable::Word& word) {
+  u64 value = 0;
+  for (i64 i = 0; i < 8; ++i) value = value << 8 | (i < word.length ? word.bytes[i] : 0u);
+  return value;
+}
+
+}  // namespace
+
+WordCounter::Worker::Worker(u64 seed, u32 max_words)
+    : table(seed, max_words),
+      starts(kPiece / 2),
+      lengths(kPiece / 2),
+      breaks(kPiece / 2 + 1),
+      keys(kPiece),
+      hashes(kPiece / 2) {}
+
+void WordCounter::Worker::reserve(i64 capacity, i64 used) {
+  if (capacity <= text_capacity) return;
+  auto wider = std::make_unique_for_overwrite<unsigned char[]>(static_cast<std::size_t>(capacity));
+  if (used) std::memcpy(wider.get(), text.get(), static_cast<std::size_t>(used));
+  text = std::move(wider);
+  text_capacity = capacity;
+}
+
+WordCounter::WordCounter(const Kernels& kernels, int workers, u64 seed, u32 max_words)
+    : kernels_(kernels), seed_(seed), max_words_(max_words) {
+  workers_.resize(static_cast<std::size_t>(std::max(1, workers)));
+  workers_[0] = std::make_unique<Worker>(seed, max_words);
+}
+
+// Runs work(worker) and keeps the first thing it throws.
+template <class F>
+void WordCounter::guarded(int worker, F work) {
+  try {
+    std::unique_ptr<Worker>& mine = workers_[worker];
+    if (!mine) mine = std::make_unique<Worker>(seed_, max_words_);
+    work(*mine);
+  } catch (...) {
+    std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
+}
+
+void WordCounter::check() {
+  std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+i64 WordCounter::add_blocks(i64 blocks) {
+  flush_tokens();
+  const i64 first = this->blocks();
+  blocks_.resize(blocks_.size() + static_cast<std::size_t>(blocks));
+  return first;
+}
+
+void WordCounter::count_text(i64 block, int worker, const unsigned char* text, i64 size, Range range) {
+  guarded(worker, [&](Worker& mine) {
+    blocks_[block].worker = worker;
+    count(blocks_[block], mine, text, size, range);
+  });
+}
+
+void WordCounter::count_file(i64 block, int worker, int file, Range range) {
+  guarded(worker, [&](Worker& mine) {
+    const i64 lead = range.begin > 0;  // the byte before tells whether a token begins here
+    const i64 wanted = range.end - range.begin + lead;
+    mine.reserve(wanted + kMoreText, 0);
+    i64 size = read_at(file, mine.text.get(), wanted, range.begin - lead);
+    const unsigned char* text = mine.text.get();
+    // The last token may go on behind the block; then the rest of it is read too.
+    bool open = size == wanted && size > lead && !is_separator(text[size - 1]) &&
+                (!lead || std::any_of(text, text + size, is_separator));
+    while (open) {
+      const i64 more = std::max(kMoreText, size / 2);
+      mine.reserve(size + more, size);
+      unsigned char* rest = mine.text.get() + size;
+      const i64 got = read_at(file, rest, more, range.begin - lead + size);
+      open = got == more && std::none_of(rest, rest + got, is_separator);
+      size += got;
+    }
+    blocks_[block].worker = worker;
+    count(blocks_[block], mine, mine.text.get(), size, {lead, std::min(size, wanted)});
+    if (mine.text_capacity > 4 * kBlock) {
+      mine.text.reset();
+      mine.text_capacity = 0;
+    }
+  });
+}
+
+void WordCounter::count(Block& block, Worker& worker, const unsigned char* text, i64 size, Range range) {
+  worker.ids.resize(static_cast<std::size_t>(std::max<i64>(0, max_tokens(range)) + kPiece));
+  i64 tokens = 0, found[2];
+  const Tokens args{text,
+                    size,
+                    seed_,
+                    worker.starts.data(),
+                    worker.lengths.data(),
+                    worker.keys.data(),
+                    worker.hashes.data(),
+                    worker.breaks.data(),
+                    found};
+  for (i64 at = range.begin; at < range.end; at += kPiece) {
+    kernels_.tokens(args, {at, std::min(range.end, at + kPiece)});
+    for (i64 i = 0; i < found[1]; ++i) block.breaks.push_back(static_cast<u32>(tokens + worker.breaks[i]));
+    worker.table.add(args, found[0], worker.ids.data() + tokens);
+    tokens += found[0];
+  }
+  keep(block, worker.ids.data(), tokens);
+}
+
+void WordCounter::keep(Block& block, const u32* numbers, i64 tokens) {
+  block.memory = Pages(static_cast<std::size_t>(tokens) * sizeof(u32));
+  if (tokens) std::memcpy(block.memory.as<u32>(), numbers, static_cast<std::size_t>(tokens) * sizeof(u32));
+  block.tokens = tokens;
+}
+
+void WordCounter::add_token(const unsigned char* bytes, i64 length) {
+  loose_.push_back(workers_[0]->table.add(bytes, length, 1));
+  if (loose_.size() == kLoose) flush_tokens();
+}
+
+void WordCounter::end_sentence() {
+  if (!loose_.empty())
+    loose_breaks_.push_back(static_cast<u32>(loose_.size()));
+  else if (!blocks_.empty())
+    blocks_.back().breaks.push_back(static_cast<u32>(blocks_.back().tokens));
+}
+
+void WordCounter::flush_tokens() {
+  if (loose_.empty()) return;
+  Block& block = blocks_.emplace_back();
+  keep(block, loose_.data(), static_cast<i64>(loose_.size()));
+  block.breaks.swap(loose_breaks_);
+  loose_.clear();
+}
+
+void WordCounter::merge() {
+  flush_tokens();
+  tokens_ = 0;
+  for (const Block& block : blocks_) tokens_ += block.tokens;
+  for (std::size_t i = 1; i < workers_.size(); ++i) {
+    if (!workers_[i]) continue;
+    workers_[i]->final = workers_[0]->table.merge(workers_[i]->table);
+    workers_[i]->table = WordTable(seed_, max_words_);  // gives the memory back
+  }
+}
+
+std::vector<WordTable::Word> WordCounter::choose(u64 min_count, i64 max_words) const {
+  std::vector<WordTable::Word> words;
+  workers_[0]->table.each([&](const WordTable::Word& word) {
+    if (word.count >= min_count) words.push_back(word);
+  });
+  std::vector<Ranked> order;
+  order.reserve(words.size());
+  for (const WordTable::Word& word : words) order.push_back({word.count, head(word), &word});
+  std::sort(order.begin(), order.end(), precedes);
+  if (max_words < static_cast<i64>(order.size())) order.resize(static_cast<std::size_t>(max_words));
+  std::vector<WordTable::Word> chosen;
+  chosen.reserve(order.size());
+  for (const Ranked& one : order) chosen.push_back(*one.word);
+  return chosen;
+}
+
+WordTable::Word WordCounter::look_up(const unsigned char* bytes, i64 length) const {
+  return workers_[0]->table.find(bytes, length);
+}
+
+void WordCounter::assign(const std::vector<u32>& numbers) {
+  auto& ids = workers_[0]->final;
+  ids.assign(types(), kNoWord);
+  for (std::size_t id = 0; id < numbers.size(); ++id)
+    if (numbers[id] != kNoWord) ids[numbers[id]] = static_cast<u32>(id);
+  for (std::size_t i = 1; i < workers_.size(); ++i)
+    if (workers_[i])
+      for (u32& number : workers_[i]->final) number = ids[number];
+}
+
+void WordCounter::encode(i64 block) {
+  Block& mine = blocks_[block];
+  const u32* id_of = workers_[mine.worker]->final.data();
+  u32* ids = mine.memory.as<u32>();
+  i64 at = 0, kept = 0;
+  const auto encode_until = [&](i64 end) {
+    for (; at < end; ++at) {
+      const u32 id = id_of[ids[at]];
+      ids[kept] = id;  // kept or overwritten by the next: no branch
+      kept += id != kNoWord;
+    }
+  };
+  for (u32& before : mine.breaks) {
+    encode_until(before);
+    before = static_cast<u32>(kept);
+  }
+  encode_until(mine.tokens);
+  mine.tokens = kept;
+}
+
+// Calls f(position) where a sentence that has tokens ends.
+template <class F>
+void WordCounter::each_sentence_end(F f) const {
+  i64 last = 0, total = 0;
+  for (const Block& block : blocks_) {
+    for (const u32 before : block.breaks)
+      if (block.first + before > last) f(last = block.first + before);
+    total = block.first + block.tokens;
+  }
+  if (total > last) f(total);
+}
+
+void WordCounter::measure(i64* kept, i64* sentences) {
+  *kept = *sentences = 0;
+  for (Block& block : blocks_) {
+    block.first = *kept;
+    *kept += block.tokens;
+  }
+  each_sentence_end([&](i64) { ++*sentences; });
+}
+
+void WordCounter::write_offsets(i64* offsets) const {
+  *offsets = 0;
+  each_sentence_end([&](i64 end) { *++offsets = end; });
+}
+
+void WordCounter::write_ids(i64 block, u32* ids) {
+  Block& mine = blocks_[block];
+  if (mine.tokens)
+    std::memcpy(ids + mine.first, mine.memory.as<u32>(), static_cast<std::size_t>(mine.tokens) * sizeof(u32));
+  mine.memory = Pages();
+}
+
+}  // namespace firth

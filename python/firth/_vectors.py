@@ -1,0 +1,84 @@
+"""What an embedding asks of its keys and vectors: checks, conversions and lengths."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
+
+BLOCK = 1 << 20  # numbers per step of a pass over all vectors
+
+
+def checked_keys(keys: Sequence[str]) -> list[str]:
+    """Return the keys as a list of plain texts."""
+    if isinstance(keys, str | bytes):
+        raise TypeError("Embedding: keys: expected a sequence of texts, found a single one")
+    result = list(keys)
+    for at, key in enumerate(result):
+        if type(key) is not str:
+            if not isinstance(key, str):
+                raise TypeError(f"Embedding: keys: {key!r} in row {at} is no text")
+            result[at] = str(key)
+    return result
+
+
+def checked_vectors(
+    vectors: npt.ArrayLike, rows: int | None, check: bool, name: str = "Embedding"
+) -> Floats:
+    """Return vectors as float32 (rows, dim), C-contiguous and aligned, converted if need be."""
+    given = np.asarray(vectors)
+    if given.dtype.kind not in "fiu":
+        raise TypeError(f"{name}: vectors: dtype {given.dtype} is no real number")
+    if given.ndim != 2:
+        raise ValueError(f"{name}: vectors: shape {given.shape} does not have 2 axes (n, dim)")
+    if rows is not None and len(given) != rows:
+        raise ValueError(f"{name}: {len(given)} vectors for {rows} keys")
+    if not given.shape[1]:
+        raise ValueError(f"{name}: vectors: shape {given.shape} has no dimensions")
+    with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite: see below
+        result = np.require(given, np.float32, ["C", "A"])
+    if check and (row := first_not_finite(result)) is not None:
+        raise ValueError(f"{name}: vectors: row {row} has a number that is not finite as float32")
+    return result
+
+
+def first_not_finite(vectors: Floats) -> int | None:
+    """Return the first row with NaN or infinity, or None."""
+    step = max(1, BLOCK // vectors.shape[1])
+    for at in range(0, len(vectors), step):
+        finite = np.isfinite(vectors[at : at + step])
+        if not finite.all():
+            return at + int(finite.all(axis=1).argmin())
+    return None
+
+
+def checked_counts(counts: npt.ArrayLike, rows: int) -> Longs:
+    """Return counts as int64 (rows,)."""
+    given = np.asarray(counts)
+    if given.dtype.kind not in "iu" and given.size:
+        raise TypeError(f"Embedding: counts: dtype {given.dtype} is no integer")
+    if given.shape != (rows,):
+        raise ValueError(f"Embedding: counts: shape {given.shape} is not ({rows},)")
+    if given.size and not 0 <= int(given.min()) <= int(given.max()) < 1 << 63:
+        raise ValueError("Embedding: counts: found one that is negative or above 2**63 - 1")
+    return np.require(given, np.int64, ["C", "A"])
+
+
+def checked_k(k: int, most: int, name: str) -> int:
+    """Return k, if there are that many to choose from."""
+    k = operator.index(k)
+    if not 0 < k <= most:
+        raise ValueError(f"{name}: k={k} is not between 1 and the {most} keys to choose from")
+    return k
+
+
+def unit(vectors: npt.NDArray[Any]) -> Doubles:
+    """Return vectors along the last axis at length 1 in float64; zero vectors stay zero."""
+    doubles = vectors.astype(np.float64)
+    norms = np.sqrt((doubles * doubles).sum(axis=-1, keepdims=True))
+    return doubles / np.where(norms == 0, 1, norms)

@@ -1,0 +1,150 @@
+"""What commands read and write: ``-`` for stdin and stdout, compressed texts, OUT tried early."""
+
+import bz2
+import contextlib
+import gzip
+import lzma
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from firth._files import atomic_file, atomic_folder
+
+if TYPE_CHECKING:
+    from firth.embedding import Embedding
+
+OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".bz2": bz2.open,
+    ".gz": gzip.open,
+    ".xz": lzma.open,
+}
+SUFFIXES = {".vec": "word2vec-text", ".txt": "word2vec-text", ".bin": "word2vec-binary"}
+FORMAT_HELP = (
+    "format of OUT (default: word2vec-text for stdout, .vec and .txt, word2vec-binary for .bin, "
+    "otherwise a firth folder)"
+)
+
+
+@contextlib.contextmanager
+def incoming(name: str) -> Iterator[Path]:
+    """Give a file to read: the one of that name, or stdin (``-``) or an unpacked .gz, .bz2 or .xz.
+
+    What is not a file yet becomes a temporary one, because readers map files and look twice.
+    """
+    path = Path(name)
+    opener = OPENERS.get(path.suffix)
+    if name != "-" and opener is None:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="firth-") as folder:
+        copy = Path(folder, "stdin" if name == "-" else path.stem)
+        with copy.open("wb") as to:
+            if opener is None:
+                shutil.copyfileobj(sys.stdin.buffer, to, 1 << 20)
+            else:
+                try:
+                    with opener(path) as source:
+                        shutil.copyfileobj(source, to, 1 << 20)
+                except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
+                    raise ValueError(f"{name}: cannot be unpacked: {error}") from error
+        yield copy
+
+
+def load(name: str) -> "Embedding":
+    """Read the vectors of any known format; a firth folder is mapped."""
+    import firth
+
+    if Path(name).is_dir():
+        return firth.load(name)
+    with incoming(name) as path:
+        return firth.read(path)
+
+
+class Destination:
+    """Where an embedding goes: a path or stdout (``-``), and in which format.
+
+    Raises
+    ------
+    OSError
+        Nothing can be written there. It is tried at once, before hours of training.
+    ValueError
+        A firth folder cannot go to stdout; a format that is unknown.
+    """
+
+    def __init__(self, name: str, format: str | None) -> None:  # noqa: A002
+        from firth.formats import format_of
+
+        self.name = name
+        self.format = format or ("word2vec-text" if name == "-" else SUFFIXES.get(Path(name).suffix))
+        self.format = self.format or "firth"
+        format_of(self.format)
+        if name != "-":
+            with contextlib.suppress(_TriedError):
+                open_ = atomic_folder if self.format == "firth" else atomic_file
+                with open_(name):
+                    raise _TriedError
+        elif self.format == "firth":
+            raise ValueError("a firth folder cannot be written to stdout: choose another format")
+
+    def write(self, embedding: "Embedding") -> None:
+        """Write the vectors, atomically unless they go to stdout."""
+        if self.name != "-":
+            embedding.write(self.name, format=self.format)
+            return
+        with tempfile.TemporaryDirectory(prefix="firth-") as folder:
+            copy = Path(folder, "stdout")
+            embedding.write(copy, format=self.format)
+            with copy.open("rb") as source:
+                sys.stdout.flush()
+                shutil.copyfileobj(source, sys.stdout.buffer, 1 << 20)
+
+
+class _TriedError(Exception):
+    """Ends the trial of a destination, which leaves nothing behind."""
+
+
+def lines(stream: Any) -> Iterator[list[str]]:
+    """Yield the lines of a binary stream in lots: as many as are there, so that nobody waits.
+
+    A file comes in large lots, the lines of a program that waits for each answer one by one.
+    Empty lines are left out.
+    """
+    rest = b""
+    while chunk := stream.read1(1 << 16):
+        *whole, rest = (rest + chunk).split(b"\n")
+        if lot := [text for line in whole if (text := _text(line))]:
+            yield lot
+    if text := _text(rest):
+        yield [text]
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape").strip()
+
+
+def questions() -> Iterator[list[str]]:
+    """Yield the lines of stdin in lots, with a prompt if a person types them."""
+    asked = sys.stdin.isatty()
+    lots = lines(sys.stdin.buffer)
+    while True:
+        if asked:
+            sys.stderr.write("> ")
+            sys.stderr.flush()
+        try:
+            yield next(lots)
+        except StopIteration:
+            break
+    if asked:
+        sys.stderr.write("\n")
+
+
+def size(name: str) -> int:
+    """Return the bytes of a file, or of the files in a folder."""
+    path = Path(name)
+    if not path.is_dir():
+        return path.stat().st_size
+    return sum(entry.stat().st_size for entry in os.scandir(path) if entry.is_file())

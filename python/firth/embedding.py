@@ -1,0 +1,345 @@
+"""Embedding: keys and their vectors, what every model returns and every file format holds."""
+
+import operator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from firth import kernels
+from firth._reading import AnyPath
+from firth._vectors import (
+    BLOCK,
+    Doubles,
+    Floats,
+    Longs,
+    checked_counts,
+    checked_k,
+    checked_keys,
+    checked_vectors,
+    unit,
+)
+
+Vector = npt.NDArray[Any] | Sequence[float]
+Terms = str | Vector | Sequence[str] | Sequence[str | Vector]  # one key or vector, or several
+
+_EPSILON = 0.001  # keeps the quotient of 3CosMul finite, as in the paper
+
+
+class Embedding:
+    """Keys and one vector for each.
+
+    Parameters
+    ----------
+    keys : sequence of str
+        All different. Any text is a key, also with spaces or without characters.
+    vectors : float32 array (n, dim)
+        Kept without a copy if it is C-contiguous float32, and never written to; other real numbers
+        and layouts are converted.
+    counts : int64 array (n,), optional
+        How often each key was seen.
+    metadata : dict, optional
+        Anything that JSON can hold, such as how the vectors were trained.
+    check : bool
+        Look at every number and refuse NaN and infinity.
+
+    Raises
+    ------
+    TypeError
+        A key that is no text, vectors that are no real numbers.
+    ValueError
+        A key given twice, lengths that differ, no dimensions, a number that is not finite.
+
+    Examples
+    --------
+    >>> emb = Embedding(["north", "east", "south"], [[0, 1], [1, 0], [0, -1]])
+    >>> emb
+    Embedding(3 keys, dim=2)
+    >>> emb["east"].tolist(), emb[["east", "north"]].shape
+    ([1.0, 0.0], (2, 2))
+    >>> emb.similarity("north", "south")
+    -1.0
+    """
+
+    __slots__ = ("_counts", "_index", "_keys", "_metadata", "_vectors")
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        vectors: npt.ArrayLike,
+        counts: npt.ArrayLike | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        check: bool = True,
+    ) -> None:
+        self._keys = checked_keys(keys)
+        self._index = dict(zip(self._keys, range(len(self._keys)), strict=True))
+        if len(self._index) != len(self._keys):
+            twice = next(key for at, key in enumerate(self._keys) if self._index[key] != at)
+            raise ValueError(f"Embedding: keys: {twice!r} is given more than once")
+        self._vectors = checked_vectors(vectors, len(self._keys), check)
+        self._counts = None if counts is None else checked_counts(counts, len(self._keys))
+        self._metadata = dict(metadata or {})
+
+    # ---- what it holds --------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys in row order; not to be changed."""
+        return self._keys
+
+    @property
+    def vectors(self) -> Floats:
+        """The vectors (n, dim), one row per key; read-only where they are mapped from a file."""
+        return self._vectors
+
+    @property
+    def index(self) -> dict[str, int]:
+        """The row of each key; not to be changed."""
+        return self._index
+
+    @property
+    def counts(self) -> Longs | None:
+        """How often each key was seen (n,), or None."""
+        return self._counts
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What is known about the vectors; kept by `save`."""
+        return self._metadata
+
+    @property
+    def dim(self) -> int:
+        """Numbers per vector."""
+        return int(self._vectors.shape[1])
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._index
+
+    def __getitem__(self, key: str | Iterable[str]) -> Floats:
+        """Return a copy of one key's vector (dim,) or of several (q, dim).
+
+        Raises
+        ------
+        KeyError
+            Names the key that is unknown.
+        """
+        if isinstance(key, str):
+            vector: Floats = self._vectors[self._index[key]].copy()
+            return vector
+        if isinstance(key, bytes) or not isinstance(key, Iterable):
+            raise TypeError(f"Embedding: {key!r} is neither a key nor several keys")
+        return self.vectors[np.fromiter((self._index[one] for one in key), np.int64)]
+
+    def _terms(self, terms: Terms, name: str) -> tuple[Floats, list[int]]:
+        """Return keys or vectors as vectors (q, dim), and their rows; -1 for what is no key."""
+        if isinstance(terms, np.ndarray) and terms.dtype.kind in "fiu":
+            array = np.atleast_2d(terms)
+            return self._queries(array, name), [-1] * len(array)
+        several: list[Any] = [terms] if isinstance(terms, str) else list(terms)
+        if several and not isinstance(several[0], str) and np.ndim(several[0]) == 0:
+            several = [several]  # the numbers of one vector
+        rows = [self._index[term] if isinstance(term, str) else -1 for term in several]
+        if -1 not in rows:
+            return self.vectors[np.array(rows, np.int64)], rows
+        pairs = zip(several, rows, strict=True)
+        vectors = [self._vectors[row] if row >= 0 else term for term, row in pairs]
+        return self._queries(vectors, name), rows
+
+    def _queries(self, vectors: npt.ArrayLike, name: str) -> Floats:
+        queries = checked_vectors(vectors, None, True, name)
+        if queries.shape[1] != self.dim:
+            raise ValueError(
+                f"{name}: vectors of {queries.shape[1]} numbers, the embedding has {self.dim}"
+            )
+        return queries
+
+    def _checked_among(self, among: int | None, name: str) -> int:
+        among = len(self) if among is None else operator.index(among)
+        if not 0 < among <= len(self):
+            raise ValueError(f"{name}: among={among} is not between 1 and the {len(self)} keys")
+        return among
+
+    def __repr__(self) -> str:
+        return f"Embedding({len(self)} keys, dim={self.dim})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored, (self._keys, self._vectors, self._counts, self._metadata)
+
+    def unit(self) -> Floats:
+        """Return all vectors at length 1 in a new array (n, dim); zero vectors stay zero."""
+        result = np.empty_like(self._vectors)
+        for rows, block, norms in self._blocks(len(self)):
+            result[rows] = block / norms[:, None]
+        return result
+
+    def _blocks(self, among: int) -> Iterator[tuple[slice, Doubles, Doubles]]:
+        """Yield rows in float64, where no square overflows, and their lengths (1 for zero)."""
+        step = max(1, BLOCK // self.dim)
+        for at in range(0, among, step):
+            rows = slice(at, min(at + step, among))
+            block = self._vectors[rows].astype(np.float64)
+            norms = np.sqrt(np.einsum("ij,ij->i", block, block))
+            norms[norms == 0] = 1
+            yield rows, block, norms
+
+    # ---- questions ------------------------------------------------------------------------------
+
+    def similarity(self, a: str | Vector, b: str | Vector) -> float:
+        """Return the cosine between two keys or vectors; 0.0 if one of them is zero."""
+        left, right = (unit(self._terms(term, "similarity")[0]) for term in (a, b))
+        if len(left) != 1 or len(right) != 1:
+            raise ValueError("similarity: expected one key or one vector on each side")
+        return float(np.clip(left[0] @ right[0], -1, 1))
+
+    def most_similar(
+        self,
+        positive: Terms,
+        negative: Terms = (),
+        k: int = 10,
+        *,
+        method: Literal["add", "mul"] = "add",
+        among: int | None = None,
+    ) -> list[tuple[str, float]]:
+        """Return the keys closest to some keys or vectors and far from others.
+
+        Parameters
+        ----------
+        positive, negative
+            A key, a vector (dim,), or several of them. The keys given are not in the answer.
+        k
+            How many, between 1 and the number of keys that can be in the answer.
+        method
+            ``"add"``: cosine with the sum of the unit vectors, negative ones subtracted (3CosAdd).
+            ``"mul"``: product of the cosines, divided by that of the negative ones (3CosMul), with
+            cosines moved to [0, 1] and 0.001 added below (Levy and Goldberg 2014, equation 4).
+        among
+            Only the first rows, the most frequent keys, can be in the answer.
+
+        Returns
+        -------
+        list of (str, float)
+            Keys and scores, best first; equal scores in row order.
+
+        Raises
+        ------
+        KeyError, ValueError
+            An unknown key; nothing given, a vector of another length, ``k`` or ``among`` out of
+            range.
+        """
+        name = "most_similar"
+        plus, plus_rows = self._terms(positive, name)
+        minus, minus_rows = self._terms(negative, name)
+        if not len(plus) + len(minus):
+            raise ValueError(f"{name}: positive and negative are both empty")
+        among = self._checked_among(among, name)
+        given = {row for row in plus_rows + minus_rows if 0 <= row < among}
+        k = checked_k(k, among - len(given), name)
+        if method == "add":
+            query = unit(unit(plus).sum(axis=0) - unit(minus).sum(axis=0))
+            items = self._vectors[:among]
+            ids, scores = kernels.topk(query[None].astype(np.float32), items, k + len(given))
+            found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
+        elif method == "mul":
+            quotients = self._quotients(unit(plus), unit(minus), among)
+            best = np.argsort(-quotients, kind="stable")[: k + len(given)]
+            found = zip(best.tolist(), quotients[best].tolist(), strict=True)
+        else:
+            raise ValueError(f"{name}: method={method!r} is neither 'add' nor 'mul'")
+        return [(self._keys[row], score) for row, score in found if row not in given][:k]
+
+    def _quotients(self, plus: Doubles, minus: Doubles, among: int) -> Doubles:
+        result = np.empty(among)
+        for rows, block, norms in self._blocks(among):
+            near, far = (
+                ((1 + block @ terms.T / norms[:, None]) / 2).prod(axis=1) for terms in (plus, minus)
+            )
+            result[rows] = near / (far + _EPSILON)
+        return result
+
+    def analogy(
+        self,
+        a: str,
+        b: str,
+        c: str,
+        k: int = 1,
+        *,
+        method: Literal["add", "mul"] = "add",
+        among: int | None = None,
+    ) -> list[tuple[str, float]]:
+        """Answer "a is to b as c is to ...": `most_similar` to b and c, far from a."""
+        return self.most_similar([b, c], [a], k, method=method, among=among)
+
+    def nearest(
+        self,
+        queries: Terms,
+        k: int = 10,
+        *,
+        exclude_self: bool = True,
+        among: int | None = None,
+        threads: int | None = None,
+    ) -> tuple[Longs, Floats]:
+        """Return the rows with the greatest cosine to each of many queries.
+
+        Parameters
+        ----------
+        queries
+            Keys or vectors: a sequence of keys or an array (q, dim); one key or one vector (dim,)
+            is taken as a single query, and the answer then has no first axis.
+        k
+            How many per query.
+        exclude_self
+            Leave a key out of its own answer. It has no meaning for vectors.
+        among
+            Only the first rows can be in the answers.
+        threads
+            How many threads; None for all.
+
+        Returns
+        -------
+        ids : int64 array (q, k)
+            Rows, best first; equal scores in row order. ``keys[i]`` names them.
+        scores : float32 array (q, k)
+            Cosines; 0 where one of the vectors is zero.
+
+        Raises
+        ------
+        KeyError, ValueError
+            An unknown key; a vector of another length, ``k`` or ``among`` out of range.
+        """
+        terms, rows = self._terms(queries, "nearest")
+        among = self._checked_among(among, "nearest")
+        own = np.array([row if exclude_self and row < among else -1 for row in rows], np.int64)
+        k = checked_k(k, among - bool((own >= 0).any()), "nearest")
+        items = self._vectors[:among]
+        ids, scores = kernels.topk(terms, items, k, exclude=own, threads=threads)
+        plain: Any = queries
+        if isinstance(queries, str) or (rows == [-1] and np.ndim(plain) == 1):
+            return ids[0], scores[0]
+        return ids, scores
+
+    # ---- files ----------------------------------------------------------------------------------
+
+    def save(self, path: AnyPath) -> None:
+        """Write a firth folder that `firth.load` maps back, atomically; see `firth.formats`."""
+        self.write(path, format="firth")
+
+    def write(self, path: AnyPath, *, format: str) -> None:  # noqa: A002
+        """Write a file of another format, such as ``"word2vec-text"``; see `firth.formats`."""
+        from firth.formats import format_of
+
+        format_of(format).write(self, path)
+
+
+def _restored(
+    keys: list[str], vectors: Floats, counts: Longs | None, metadata: dict[str, Any]
+) -> Embedding:
+    """Make a pickled or copied embedding again; its numbers have been looked at before."""
+    return Embedding(keys, vectors, counts, metadata, check=False)

@@ -1,0 +1,165 @@
+"""The firth folder: config.json to look at, model.safetensors to map.
+
+model.safetensors holds everything and a checksum over every byte. Tensors: ``vectors`` float32
+(n, dim), ``keys`` uint8, all keys one after the other in UTF-8, ``key_offsets`` int64 (n + 1,),
+where each begins, and ``counts`` int64 (n,) where known. Lone surrogates in keys are stored as
+UTF-8 would store them if it could ("surrogatepass"), so that every text comes back the same.
+config.json repeats what the header says for people and other tools, and must agree with it.
+"""
+
+import errno
+import json
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from firth._errors import FormatError
+from firth._files import atomic_folder
+from firth._reading import AnyPath, CheckedReader
+from firth.embedding import Embedding
+from firth.formats.tensors import read_tensors, write_tensors
+
+CONFIG, MODEL = "config.json", "model.safetensors"
+VERSION = 1
+
+
+def sniff(path: Path, head: bytes) -> bool:
+    """Say whether this is a folder with a configuration."""
+    return Path(path, CONFIG).is_file()
+
+
+def read(path: AnyPath, limit: int | None = None) -> Embedding:
+    """Read the first ``limit`` rows or all into memory."""
+    embedding = load(path, mmap=limit is not None)
+    if limit is None:
+        return embedding
+    counts = None if embedding.counts is None else embedding.counts[:limit].copy()
+    vectors = embedding.vectors[:limit].copy()
+    return Embedding(embedding.keys[:limit], vectors, counts, embedding.metadata)
+
+
+def write(embedding: Embedding, path: AnyPath) -> None:
+    """Write a folder that replaces what firth has written there before, atomically."""
+    blobs = [key.encode("utf-8", "surrogatepass") for key in embedding.keys]
+    offsets = np.zeros(len(blobs) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, blobs), np.int64, len(blobs)), out=offsets[1:])
+    tensors: dict[str, npt.NDArray[Any]] = {"vectors": embedding.vectors, "key_offsets": offsets}
+    if embedding.counts is not None:
+        tensors["counts"] = embedding.counts
+    tensors["keys"] = np.frombuffer(b"".join(blobs), np.uint8)
+    config = {
+        "format": "firth",
+        "version": VERSION,
+        "kind": "embedding",
+        "keys": len(embedding),
+        "dim": embedding.dim,
+        "files": [MODEL],
+        "metadata": embedding.metadata,
+    }
+    try:
+        note = json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"save: metadata that JSON cannot hold: {error}") from None
+    with atomic_folder(path) as folder:
+        write_tensors(folder / MODEL, tensors, {"firth": note})
+        Path(folder, CONFIG).write_text(json.dumps(config, indent=2) + "\n", "ascii")
+
+
+def load(path: AnyPath, *, mmap: bool = True, verify: bool = True) -> Embedding:
+    """Load a folder; see `firth.load`."""
+    folder = Path(path)
+    if not folder.is_dir():
+        if not folder.exists():
+            raise FileNotFoundError(errno.ENOENT, "no such folder", os.fspath(path))
+        text = "expected a firth folder, found a file (firth.read reads files)"
+        raise NotADirectoryError(errno.ENOTDIR, text, os.fspath(path))
+    while True:
+        before = folder.stat()
+        try:
+            return _loaded(folder, mmap, verify)
+        except (FormatError, FileNotFoundError):
+            after = folder.stat()  # replaced between the opening of its two files: read the new one
+            if (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns):
+                raise
+
+
+def _loaded(folder: Path, mmap: bool, verify: bool) -> Embedding:
+    shown = _config(folder / CONFIG)
+    model = folder / MODEL
+    tensors, notes = read_tensors(model, mmap, verify=verify)
+    config = _parsed(model, notes.get("firth", ""))
+    if config != shown:
+        raise FormatError(folder / CONFIG, "file", f"what the header of {MODEL} says", "otherwise")
+    if config.get("version") != VERSION or config.get("kind") != "embedding":
+        found = f"version {config.get('version')!r} of kind {config.get('kind')!r}"
+        raise FormatError(folder / CONFIG, "version", f"version {VERSION} of an embedding", found)
+    _check_tensors(model, tensors, config)
+    keys = _keys(model, tensors["keys"], tensors["key_offsets"])
+    vectors, counts, metadata = tensors["vectors"], tensors.get("counts"), config["metadata"]
+    try:
+        return Embedding(keys, vectors, counts, metadata, check=False)
+    except ValueError as error:
+        raise FormatError(model, "tensors", "an embedding", str(error)) from None
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        with CheckedReader(path) as file:
+            text = file.take(file.size, "JSON").decode("utf-8", "replace")
+    except FileNotFoundError:
+        raise FormatError(path, "file", "a configuration, as in a firth folder", "none") from None
+    return _parsed(path, text)
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(path, "configuration", "JSON", str(error)) from None
+    if not isinstance(config, dict) or config.get("format") != "firth":
+        raise FormatError(path, "configuration", '"format": "firth"', repr(text[:40]))
+    return config
+
+
+def _check_tensors(
+    path: Path, tensors: dict[str, npt.NDArray[Any]], config: dict[str, Any]
+) -> None:
+    count, dim = config.get("keys"), config.get("dim")
+    if type(count) is not int or type(dim) is not int or dim < 1:
+        raise FormatError(path, "configuration", "keys and dim", f"{count!r} and {dim!r}")
+    if not isinstance(config.get("metadata"), dict):
+        raise FormatError(path, "configuration", "metadata", repr(config.get("metadata"))[:40])
+    expected: dict[str, tuple[str, tuple[int, ...]]] = {
+        "vectors": ("float32", (count, dim)),
+        "key_offsets": ("int64", (count + 1,)),
+        "keys": ("uint8", (tensors["keys"].size if "keys" in tensors else 0,)),
+    }
+    if "counts" in tensors:
+        expected["counts"] = ("int64", (count,))
+    for name in expected.keys() | tensors.keys():
+        wanted = expected.get(name)
+        found = (tensors[name].dtype.name, tensors[name].shape) if name in tensors else None
+        if wanted != found:
+            raise FormatError(path, f"tensor {name!r}", str(wanted), str(found))
+
+
+def _keys(path: Path, blob: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> list[str]:
+    """Cut the keys out of the decoded text: the characters before each offset are counted first."""
+    if offsets[0] != 0 or offsets[-1] != blob.size or (np.diff(offsets) < 0).any():
+        raise FormatError(path, "tensor 'key_offsets'", f"ascending 0 to {blob.size}", "others")
+    begins = (blob & 0xC0) != 0x80  # the other bytes continue a character
+    inner = offsets[offsets < blob.size]
+    try:
+        text = blob.tobytes().decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise FormatError(path, f"tensor 'keys' at {error.start}", "UTF-8", error.reason) from None
+    if not begins[inner].all():
+        at = int(inner[begins[inner].argmin()])
+        raise FormatError(path, "tensor 'key_offsets'", "the beginning of a character", f"{at}")
+    if len(text) != blob.size:
+        offsets = np.concatenate([[0], np.cumsum(begins)])[offsets]
+    return [text[begin:end] for begin, end in pairwise(offsets.tolist())]

@@ -17,7 +17,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 BACKENDS = [(_cpu, isa) for isa in _cpu.isas()] + [(_arrays, None)]
 
 
-@pytest.fixture(params=BACKENDS, ids=[isa or "arrays" for _, isa in BACKENDS])
+@pytest.fixture(scope="session", params=BACKENDS, ids=[isa or "arrays" for _, isa in BACKENDS])
 def on(request):
     """Keyword arguments that send a kernel call to one backend and instruction set."""
     backend, isa = request.param

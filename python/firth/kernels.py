@@ -171,7 +171,5 @@ def _excluded(exclude: Any, queries: int, items: int, k: int, xp: Any) -> Any:
     if queries and (int(exclude.min()) < -1 or int(exclude.max()) >= items):
         raise ValueError(f"topk: exclude has ids not between -1 and {items - 1}")
     if k == items and queries and int(exclude.max()) >= 0:
-        raise ValueError(
-            f"topk: k={k} is not between 1 and the {items - 1} items that are not excluded"
-        )
+        raise ValueError(f"topk: k={k} is not between 1 and the {items - 1} items not excluded")
     return exclude

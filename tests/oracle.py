@@ -143,3 +143,34 @@ def negative_sampling(
 
 
 # ---- topk ---------------------------------------------------------------------------------------
+
+
+def dot(a, b) -> float:
+    """Sum of products of float32 values (each exact in float64): eight lanes, then a fixed tree."""
+    lane = [0.0] * 8
+    for i in range(len(a)):
+        lane[i % 8] += float(a[i]) * float(b[i])
+    even = (lane[0] + lane[4]) + (lane[2] + lane[6])
+    odd = (lane[1] + lane[5]) + (lane[3] + lane[7])
+    return even + odd
+
+
+def score(a, b, metric: str) -> float:
+    """Dot product or cosine; a zero vector's cosine is 0."""
+    if metric == "dot":
+        return dot(a, b)
+    lengths = math.sqrt(dot(a, a)) * math.sqrt(dot(b, b))
+    return dot(a, b) / lengths if lengths > 0 else 0.0
+
+
+def topk(queries, items, k: int, metric: str, exclude=None) -> tuple[list, list]:
+    """The k greatest scores of each query, equal ones by id."""
+    ids, scores = [], []
+    for q, query in enumerate(queries):
+        left_out = -1 if exclude is None else exclude[q]
+        ranked = sorted(
+            (-score(query, item, metric), i) for i, item in enumerate(items) if i != left_out
+        )[:k]
+        ids.append([i for _, i in ranked])
+        scores.append([-negated for negated, _ in ranked])
+    return ids, scores

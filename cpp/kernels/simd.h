@@ -228,7 +228,8 @@ inline u32 not_less(Floats a, Floats b) {
 inline float sum_loose(Floats v) {
 #if defined(__AVX__)
 #if defined(__AVX512F__)
-  const __m256 eight = _mm512_castps512_ps256(v) + _mm512_maskz_extractf32x8_ps(0xff, v, 1);
+  const __m256 eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                       __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
 #else
   const __m256 eight = v;
 #endif

@@ -1,9 +1,6 @@
-"""The kernels in plain array code over numpy or cupy: the fallback where nothing is compiled.
+"""negative_sampling in array code, and its alias table."""
 
-Each function has the signature of its compiled twin; ``threads`` and ``isa`` have no meaning here and are ignored.
-"""
-
-import sys
+import importlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,19 +9,6 @@ import numpy as np
 
 from firth._backend import Doubles, Floats, Ids, Longs
 from firth._random import STREAM_NEGATIVE, STREAM_POSITION, draw_pairs
-
-
-def _namespace(array: object) -> Any:
-    """Return numpy or, for its arrays, cupy."""
-    return np if isinstance(array, np.ndarray) else sys.modules["cupy"]
-
-
-# ---- tokens -------------------------------------------------------------------------------------
-
-from firth._text_arrays import WordCounter as WordCounter
-from firth._text_arrays import tokens as tokens
-
-# ---- negative_sampling --------------------------------------------------------------------------
 
 
 def alias_table(*, weights: Doubles) -> tuple[Ids, Ids]:
@@ -103,7 +87,7 @@ def _negative_sampling(
     seed: int, epoch: int, lr_begin: float, lr_end: float,
     progress: Callable[[int, float, int], object] | None,
 ) -> tuple[float, int, int, int, int]:  # fmt: skip
-    xp = _namespace(input)
+    xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
     none = -1
     if len(ids) == 0:
         return 0.0, 0, 0, none, none
@@ -191,6 +175,3 @@ def _negative_sampling(
             told = time.monotonic()
             progress(min(len(ids), begin + piece), loss, pairs)
     return loss, pairs, len(kept), none, none
-
-
-# ---- topk ---------------------------------------------------------------------------------------

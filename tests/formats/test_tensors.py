@@ -236,7 +236,7 @@ def test_without_verifying_only_the_header_is(small):
     path, _ = small
     good = path.read_bytes()
     path.write_bytes(good[:-1] + b"\x01")
-    with pytest.raises(FormatError, match="tensor 'a' at byte .*: expected checksum"):
+    with pytest.raises(FormatError, match=r"tensor 'a' at byte .*: expected checksum"):
         read_tensors(path)
     assert read_tensors(path, verify=False)[0].keys() == {"a", "b"}
     path.write_bytes(good.replace(b'"x":"y"', b'"x":"z"'))

@@ -6,6 +6,7 @@ from hypothesis import given
 
 import firth
 from firth import Embedding, FormatError
+from firth.formats._rows import digits_of
 from strategies import keys_and_vectors, plain_keys
 
 GOOD = b"2 3\nking 1 -2.5 3e-2\nqueen 0.5 +1 -0\n"
@@ -103,11 +104,23 @@ def test_a_damaged_file_is_named_with_the_place(read, case):
 
 
 def test_written_numbers_are_the_shortest_that_read_back(tmp_path):
-    vectors = np.array([[0.1, 1, -2.5, 1e-45, 3.4028235e38, 1 / 3]], np.float32)
+    vectors = np.array([[0.1, 1, -2.5, 1e-25, 16777216, 1 / 3, -0.0]], np.float32)
     Embedding(["a"], vectors).write(tmp_path / "a", format="word2vec-text")
     text = (tmp_path / "a").read_bytes()
-    assert text == b"1 6\na 0.1 1.0 -2.5 1e-45 3.4028235e+38 0.33333334\n"
+    assert text == b"1 7\na 0.1 1 -2.5 1e-25 16777216 0.33333334 -0\n"
     np.testing.assert_array_equal(firth.read(tmp_path / "a").vectors, vectors)
+
+
+def test_random_numbers_are_as_short_as_numpy_writes_them(tmp_path):
+    rng = np.random.default_rng(2)
+    numbers = (rng.standard_normal(20_000) * 10.0 ** rng.integers(-6, 6, 20_000)).astype("f4")
+    numbers[:5000] = numbers[:5000].round(2)
+    longer = 0
+    for number, digits in zip(numbers, digits_of(numbers).tolist(), strict=True):
+        ours = f"{number:.{digits - 1}e}".partition("e")[0].strip("-0").replace(".", "")
+        theirs = np.format_float_scientific(number).partition("e")[0].strip("-0").replace(".", "")
+        longer += len(ours.rstrip("0")) > len(theirs)
+    assert longer < 10
 
 
 def test_every_exponent_and_random_bits_read_back(tmp_path):

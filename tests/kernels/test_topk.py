@@ -6,6 +6,7 @@ import numpy as np
 import oracle
 import pytest
 from firth import _arrays, _cpu, kernels
+from firth._arrays import _cosine
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,11 +75,11 @@ def test_no_size_of_tile_matters(on, count, dim):
 def _reference(queries, items, k, metric):
     """The definition with vectorised sums, at sizes that the oracle is too slow for."""
     products = np.stack(
-        [_arrays._dots(np, items, np.broadcast_to(q, items.shape)) for q in queries]
+        [_cosine._dots(np, items, np.broadcast_to(q, items.shape)) for q in queries]
     )
     if metric == "cosine":
-        lengths = np.sqrt(_arrays._squares(np, queries))[:, None] * np.sqrt(
-            _arrays._squares(np, items)
+        lengths = np.sqrt(_cosine._squares(np, queries))[:, None] * np.sqrt(
+            _cosine._squares(np, items)
         )
         products = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
     ids = np.argsort(-products, axis=1, kind="stable")[:, :k]

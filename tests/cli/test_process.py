@@ -132,7 +132,7 @@ def test_ctrl_c_at_the_prompt(shell, vectors):
 
 
 def test_bytes_that_are_not_utf8_come_through_as_they_are(shell, vectors, tmp_path):
-    words = ["straße".encode(), b"b\xff", "King".encode()]
+    words = ["straße".encode(), b"b\xff", b"King"]
     done = shell("nearest", vectors, "-k", 1, input=b"\n".join(words))
     assert (done.returncode, done.stderr) == (0, b"")
     assert [line.split(b"\t")[:2] for line in done.stdout.splitlines()] == [

@@ -147,15 +147,17 @@ int default_threads() {
   return static_cast<int>(std::min<long>(number, kMaxThreads));
 }
 
-int thread_count(int threads) { return threads > 0 ? std::min(threads, kMaxThreads) : default_threads(); }
+int workers_for(i64 size, i64 grain, int threads) {
+  const i64 pieces = size <= 0 ? 1 : (size - 1) / std::max<i64>(1, grain) + 1;
+  return static_cast<int>(std::min<i64>(pieces, threads > 0 ? std::min(threads, kMaxThreads) : default_threads()));
+}
 
 bool parallel(i64 size, i64 grain, int threads, const std::function<void(Range, int)>& work,
               const std::function<bool()>& interrupted) {
   if (size <= 0) return true;
   grain = std::clamp<i64>(grain, 1, size);
-  const i64 pieces = (size - 1) / grain + 1;
-  const int wanted = static_cast<int>(std::min<i64>(pieces, thread_count(threads)));
-  Job job{size, grain, pieces, &work, wanted - 1};
+  const int wanted = workers_for(size, grain, threads);
+  Job job{size, grain, (size - 1) / grain + 1, &work, wanted - 1};
   if (wanted > 1) pool().add(&job);
   bool stopped = false;
   try {

@@ -19,11 +19,11 @@ constexpr int kMaxThreads = 1024;
 void set_threads(int threads);
 int default_threads();
 
-// What parallel() makes of its argument `threads`: 0 is the default, and kMaxThreads the limit. For scratch per thread.
-int thread_count(int threads);
+// How many threads parallel() uses at most for that much work: at least 1, for no work too. Scratch is sized by it.
+int workers_for(i64 size, i64 grain, int threads);
 
 // Cuts [0, size) into pieces of at most `grain` tasks and lets up to `threads` threads (0: the default) take them in
-// order. `work` gets a piece and the number, below thread_count(threads), of the thread that runs it. If it throws, no
+// order. `work` gets a piece and the number, below workers_for(...), of the thread that runs it. If it throws, no
 // further piece is begun, and the first exception leaves here once every thread has left `work`. Where the system has
 // no thread left to give, those there are do the work.
 // The calling thread works too, and between its pieces asks `interrupted` (may be null) every 50 ms at most; when that

@@ -1,6 +1,7 @@
-"""The kernels' objects obey their law: no symbol that a linker may merge, no allocation, no exception, no thread.
+"""The kernels' objects obey their law: no mergeable symbol, allocation, exception or thread.
 
-The linker keeps one copy of a weak symbol. Were it the copy compiled for AVX-512, older processors would crash in it.
+The linker keeps one copy of a weak symbol. Were it the copy compiled for AVX-512, older processors
+would crash in it.
 """
 
 import re

@@ -29,7 +29,7 @@ void visits_every_task_once() {
         const bool finished = parallel(size, grain, threads, [&](Range range, int number) {
           const i64 most = grain > 0 ? grain : 1;
           if (range.begin < 0 || range.end > size || range.begin >= range.end || range.end - range.begin > most ||
-              number < 0 || number >= thread_count(threads))
+              number < 0 || number >= workers_for(size, grain, threads))
             in_bounds = false;
           for (i64 i = range.begin; i < range.end; ++i) ++seen[static_cast<size_t>(i)];
         });
@@ -111,9 +111,10 @@ void an_exception_reaches_the_caller_after_all_threads_left() {
 void thread_counts_are_capped_and_named() {
   CHECK(available_threads() >= 1);
   set_threads(3);
-  CHECK(default_threads() == 3 && thread_count(0) == 3 && thread_count(2) == 2);
+  CHECK(default_threads() == 3 && workers_for(100, 10, 0) == 3 && workers_for(100, 10, 2) == 2);
+  CHECK(workers_for(100, 60, 0) == 2 && workers_for(0, 10, 5) == 1 && workers_for(-1, 0, 5) == 1);
   set_threads(0);
-  CHECK(thread_count(std::numeric_limits<int>::max()) == kMaxThreads);
+  CHECK(workers_for(1 << 20, 1, std::numeric_limits<int>::max()) == kMaxThreads);
   std::atomic<i64> total{0};
   CHECK(parallel(100000, 10, std::numeric_limits<int>::max(), [&](Range range, int number) {
     CHECK(number < kMaxThreads);

@@ -1,4 +1,4 @@
-"""``import firth`` is quick and light; firth works after forks, in threads, in spawned processes."""
+"""``import firth`` is quick and light; firth works after forks, in threads, when spawned."""
 
 import subprocess
 import sys

@@ -91,21 +91,26 @@ def smoke() -> None:
     print(f"works with Python {sys.version.split()[0]}")
 
 
-def main(arguments: list[str]) -> None:
-    """Do what the module says."""
-    if arguments == ["--smoke"]:
-        return smoke()
-    if arguments[:1] == ["--size"]:
-        return check_size(Path(arguments[1]))
+def try_wheels(arguments: list[str]) -> None:
+    """Try the named interpreters, or all that are found."""
     named = {version_of(python) or python: Path(python).absolute() for python in arguments}
     pythons = named or find_pythons()
     if not pythons:
         sys.exit(f"no Python {', '.join(VERSIONS)} found; name some: make test-wheels PYTHONS=...")
     for version, python in pythons.items():
         try_wheel(version, python)
-    print(
-        f"tried {', '.join(pythons)}; not found: {', '.join(set(VERSIONS) - set(pythons)) or 'none'}"
-    )
+    missing = sorted(set(VERSIONS) - set(pythons))
+    print(f"tried {', '.join(pythons)}; not found: {', '.join(missing) or 'none'}")
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the module says."""
+    if arguments == ["--smoke"]:
+        smoke()
+    elif arguments[:1] == ["--size"]:
+        check_size(Path(arguments[1]))
+    else:
+        try_wheels(arguments)
 
 
 if __name__ == "__main__":

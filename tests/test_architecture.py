@@ -25,8 +25,11 @@ def read(path: str) -> str:
 
 
 def functions(path: str) -> set[str]:
-    """Return the names that a Python file or stub defines with ``def``, in classes too."""
-    return {n.name for n in ast.walk(ast.parse(read(path))) if isinstance(n, ast.FunctionDef)}
+    """Return what a Python file or stub defines with ``def``, in classes too, or takes from others."""
+    nodes = list(ast.walk(ast.parse(read(path))))
+    taken = [alias for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names]
+    names = {alias.asname or alias.name for alias in taken}
+    return names | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
 
 
 # What kernels.h declares, {kernel: its struct of arguments}, and {kernel: its contract header}.

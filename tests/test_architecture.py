@@ -25,7 +25,7 @@ def read(path: str) -> str:
 
 
 def functions(path: str) -> set[str]:
-    """Return what a Python file or stub defines with ``def``, in classes too, or takes from others."""
+    """Return what a Python file or stub defines with ``def``, or takes from another."""
     nodes = list(ast.walk(ast.parse(read(path))))
     taken = [alias for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names]
     names = {alias.asname or alias.name for alias in taken}

@@ -12,7 +12,7 @@ SOURCES := $(shell find cpp cuda python -name '*.py' -o -name '*.pyi' -o -name '
 CXX_FILES = $(shell git ls-files '*.cc' '*.h' '*.cu' '*.cuh')
 CMAKE := cmake -G Ninja -S . -DCMAKE_BUILD_TYPE=Release
 
-.PHONY: demo test test-cpp lint format bench native wheel test-wheels cuda cuda-test cuda-bench device develop install clean
+.PHONY: demo test test-cpp lint format bench native sdist wheel test-wheels cuda cuda-test cuda-bench device develop install clean
 
 demo: install
 	.venv/bin/firth demo tests/data/wiki-sample.txt.xz
@@ -42,15 +42,17 @@ bench: install native
 	set -e; for program in build/native/bench/native/bench_*; do [ -x $$program ] && $$program; done
 	set -e; for task in bench/peers/*.py; do .venv/bin/python $$task; done
 
-# The source distribution first, and the wheel from nothing but that.
-wheel: .venv/build.stamp
+sdist: .venv/build.stamp
 	rm -rf dist
 	.venv/bin/python -c "from scikit_build_core.build import build_sdist as s; print(s('dist'))"
+
+# From nothing but the source distribution.
+wheel: sdist
 	$(PIP) wheel -q --no-deps --no-build-isolation -w dist dist/firth-*.tar.gz
 	.venv/bin/python tests/wheels.py --size dist
 
 # Every Python 3.11, 3.12 and 3.13 found on PATH or under pyenv, or those named by PYTHONS.
-test-wheels: wheel
+test-wheels: sdist
 	.venv/bin/python tests/wheels.py $(PYTHONS)
 
 cuda: .venv/build.stamp

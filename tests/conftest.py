@@ -4,9 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
-
 from firth import _arrays, _cpu
+from hypothesis import HealthCheck, settings
 
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile(
@@ -17,7 +16,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 BACKENDS = [(_cpu, isa) for isa in _cpu.isas()] + [(_arrays, None)]
 
 
-@pytest.fixture(params=BACKENDS, ids=[isa or "arrays" for _, isa in BACKENDS])
+@pytest.fixture(scope="session", params=BACKENDS, ids=[isa or "arrays" for _, isa in BACKENDS])
 def on(request):
     """Keyword arguments that send a kernel call to one backend and instruction set."""
     backend, isa = request.param

@@ -63,7 +63,7 @@ Work carve(const NegativeSampling& a) {
   Arena arena{static_cast<char*>(a.scratch)};
   Work w;
   const i64 kept = a.piece + 2 * static_cast<i64>(a.window), company = a.block + 2 * static_cast<i64>(a.window);
-  w.stride = working_row(a.input.dim);
+  w.stride = padded(a.input.dim);
   w.tiles = a.block / kLanes;
   w.passage.words = arena.take<u32>(kept + 1);
   w.passage.spans = arena.take<u32>(kept + 1);
@@ -218,7 +218,7 @@ void noise_ending(const NegativeSampling& a, const Work& w, const Block& b, floa
 
 void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* ending) {
   const Passage& p = w.passage;
-  const i64 vectors = padded(a.input.dim) / kLanes;
+  const i64 vectors = w.stride / kLanes;
   gather(a.input, p.words + b.first, b.centres, w.centres, w.stride);
   gather(a.output, p.words + b.company_first, b.company, w.company, w.stride);
   gather(a.output, b.negatives, a.shared, w.noise, w.stride);
@@ -263,7 +263,7 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
 // The same products the other way round: the company's rows are the inputs, averaged; the centre is the one target.
 void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* ending) {
   const Passage& p = w.passage;
-  const i64 vectors = padded(a.input.dim) / kLanes;
+  const i64 vectors = w.stride / kLanes;
   gather(a.output, p.words + b.first, b.centres, w.centres, w.stride);
   gather(a.input, p.words + b.company_first, b.company, w.company, w.stride);
   gather(a.output, b.negatives, a.shared, w.noise, w.stride);

@@ -53,7 +53,7 @@ struct NegativeSampling {
 
 constexpr i64 kMostLanes = 16;
 
-// Floats of one row in the working buffers, whatever the instruction set.
+// Most floats that a row takes in the working buffers, whatever the instruction set.
 FIRTH_HD i64 working_row(i64 dim) { return (dim + kMostLanes - 1) / kMostLanes * kMostLanes; }
 
 FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {

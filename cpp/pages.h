@@ -20,9 +20,7 @@ class Pages {
       data_ = nullptr;
       throw std::bad_alloc();
     }
-#if defined(MADV_HUGEPAGE)
     if (bytes >= std::size_t{4} << 20) madvise(data_, bytes, MADV_HUGEPAGE);  // advice only
-#endif
   }
   Pages(Pages&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Pages& operator=(Pages&& other) noexcept {

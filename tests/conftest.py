@@ -7,10 +7,10 @@ import pytest
 from firth import _arrays, _cpu
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
-settings.register_profile(
-    "nightly", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+# A busy machine is no failure: neither a deadline nor the check that drawing examples is quick.
+unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", max_examples=25, derandomize=True, **unhurried)
+settings.register_profile("nightly", max_examples=1000, **unhurried)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 BACKENDS = [(_cpu, isa) for isa in _cpu.isas()] + [(_arrays, None)]

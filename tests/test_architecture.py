@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import firth
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ["cpp", "cuda", "python/firth", "tests", "bench", ".ci", ".github"]
 FILES = [path for path in ROOT.glob("*") if path.is_file()] + [
@@ -25,11 +27,8 @@ def read(path: str) -> str:
 
 
 def functions(path: str) -> set[str]:
-    """Return what a Python file or stub defines with ``def``, or takes from another."""
-    nodes = list(ast.walk(ast.parse(read(path))))
-    taken = [alias for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names]
-    names = {alias.asname or alias.name for alias in taken}
-    return names | {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
+    """Return the names that a Python file or stub defines with ``def``, in classes too."""
+    return {n.name for n in ast.walk(ast.parse(read(path))) if isinstance(n, ast.FunctionDef)}
 
 
 # What kernels.h declares, {kernel: its struct of arguments}, and {kernel: its contract header}.
@@ -52,7 +51,7 @@ def test_a_kernel_stands_in_every_place(kernel):
     word = CONTRACTS.get(kernel, kernel)
     defined = rf"\bvoid {kernel}\(const {KERNELS[kernel]}&"
     bound = rf'\bdef\(\s*"{kernel}"'
-    python = ["_cpu.pyi", "_backend.py", "_arrays.py", "kernels.py"]
+    python = ["_cpu.pyi", "_backend.py", f"_arrays/_{word}.py", f"kernels/_{word}.py"]
     places = {
         f"cpp/include/firth/{word}.h, its struct": kernel in CONTRACTS,
         f"cpp/kernels/{word}.cc": re.search(defined, read(f"cpp/kernels/{word}.cc")),
@@ -64,6 +63,7 @@ def test_a_kernel_stands_in_every_place(kernel):
     }
     missing = [place for place, there in places.items() if not there]
     assert not missing, f"{kernel} is missing in {'; '.join(missing)}"
+    assert kernel in firth.kernels.__all__
 
 
 def test_every_kernel_file_belongs_to_a_kernel():

@@ -57,19 +57,22 @@ __attribute__((noinline)) void columns(Into into, i64 rows, i64 depth, Strided a
 inline void product(Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row, float* c, i64 c_row) {
   while (vectors > 0) {
     const i64 now = vectors < kTileVectors ? vectors : kTileVectors;
-    switch (now) {
-      case 1: columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row); break;
-#if defined(__AVX512F__)
-      case 2: columns<8, 2>(into, rows, depth, a, b, b_row, c, c_row); break;
-      case 3: columns<6, 3>(into, rows, depth, a, b, b_row, c, c_row); break;
-      case 4: columns<4, 4>(into, rows, depth, a, b, b_row, c, c_row); break;
-      case 5: columns<4, 5>(into, rows, depth, a, b, b_row, c, c_row); break;
-      case 6: columns<4, 6>(into, rows, depth, a, b, b_row, c, c_row); break;
-      default: columns<4, 7>(into, rows, depth, a, b, b_row, c, c_row); break;
-#else
-      case 2: columns<6, 2>(into, rows, depth, a, b, b_row, c, c_row); break;
-      default: columns<4, 3>(into, rows, depth, a, b, b_row, c, c_row); break;
-#endif
+    if constexpr (kTileVectors == 7) {
+      switch (now) {
+        case 1: columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 2: columns<8, 2>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 3: columns<6, 3>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 4: columns<4, 4>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 5: columns<4, 5>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 6: columns<4, 6>(into, rows, depth, a, b, b_row, c, c_row); break;
+        default: columns<4, 7>(into, rows, depth, a, b, b_row, c, c_row); break;
+      }
+    } else {
+      switch (now) {
+        case 1: columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 2: columns<6, 2>(into, rows, depth, a, b, b_row, c, c_row); break;
+        default: columns<4, 3>(into, rows, depth, a, b, b_row, c, c_row); break;
+      }
     }
     b += now * kLanes;
     c += now * kLanes;

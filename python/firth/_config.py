@@ -54,12 +54,12 @@ def set_num_threads(n: int) -> None:
     TypeError
         If ``n`` is not an integer.
     ValueError
-        If ``n`` is negative or above 4096.
+        If ``n`` is negative or above 1024.
     """
     if isinstance(n, bool) or not isinstance(n, int):
         raise TypeError(f"set_num_threads: n must be an integer, got {type(n).__name__}")
-    if not 0 <= n <= 4096:
-        raise ValueError(f"set_num_threads: n={n} is not between 0 and 4096")
+    if not 0 <= n <= 1024:
+        raise ValueError(f"set_num_threads: n={n} is not between 0 and 1024")
     cpu = _module("_cpu")
     if cpu is not None:  # array code has no threads of its own
         cpu.set_num_threads(n)

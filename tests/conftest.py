@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from firth import _arrays, _cpu
 from hypothesis import HealthCheck, settings
+
+from firth import _arrays, _cpu
 
 # A busy machine is no failure: neither a deadline nor the check that drawing examples is quick.
 unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

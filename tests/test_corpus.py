@@ -14,13 +14,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import texts
 
+import oracle
 from firth import Corpus, FormatError, Vocabulary, _cpu
+from strategies import texts
 
 SETTINGS = {"min_count": 1}
 

@@ -3,12 +3,13 @@
 import importlib.util
 
 import numpy as np
-import oracle
 import pytest
-from firth import _arrays, _cpu, kernels
-from firth._arrays import _cosine
 from hypothesis import given
 from hypothesis import strategies as st
+
+import oracle
+from firth import _arrays, _cpu, kernels
+from firth._arrays import _cosine
 
 METRICS = ("cosine", "dot")
 

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from firth._backend import Floats, Longs, backend_of
 

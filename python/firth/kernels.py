@@ -57,7 +57,7 @@ def topk(
     ids : (q, k) int64
         The items found, best first.
     scores : (q, k) float32
-        Their cosines or dot products, rounded from float64; a dot product beyond 3.4e38 is infinite.
+        Their cosines or dot products, rounded from float64 (above 3.4e38 to infinity).
 
     Raises
     ------

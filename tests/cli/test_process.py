@@ -61,8 +61,6 @@ def interrupted(process):
     process.wait(30)
     seconds = time.perf_counter() - start
     out, err = process.stdout.read(), process.stderr.read()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        stream.close()
     return seconds, process.returncode, out, err.decode()
 
 
@@ -195,7 +193,6 @@ def test_a_reader_that_goes_away_is_no_error(shell, vectors):
     process.stdin.close()
     process.wait(30)
     assert process.stderr.read() == b""
-    process.stderr.close()
     assert process.returncode == 141
 
 

@@ -84,7 +84,7 @@ def shell():
     """Run ``python -m firth`` or a script with these arguments and return what it did, as bytes."""
     started = []
 
-    def run(*argv, script=None, input=b"", popen=False, **more):  # noqa: A002
+    def run(*argv, script=None, input=b"", popen=False, **more):
         start = ["-m", "firth"] if script is None else ["-c", script]
         path = os.pathsep.join([*sys.path, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
         options = {"env": {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "0"}, **more}

@@ -229,7 +229,7 @@ def test_train_summary_and_formats(call, text, tmp_path):
     assert (code, err) == (0, "")
     assert [line.split()[0] for line in said.splitlines()] == [
         "5",
-        *"the dog and cat \udcff".split(),
+        *["the", "dog", "and", "cat", "�"],
     ]
 
 

@@ -64,7 +64,7 @@ int main() {
     text += (state >> 20) % 50 == 0 ? '\n' : ' ';
   }
   const i64 size = 1000, blocks = (static_cast<i64>(text.size()) + size - 1) / size;
-  for (const u64 min_count : {1, 150, 300}) {
+  for (const u64 min_count : {1, 150, 180}) {
     const Result whole = read(text, static_cast<i64>(text.size()), {0}, 1, min_count);
     CHECK(!whole.ids.empty());
     CHECK(read(text, size, order_of(blocks, 0), 1, min_count) == whole);

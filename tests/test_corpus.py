@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import oracle
+import polars
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -315,7 +317,6 @@ def test_iterables_of_every_kind():
 
 @pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
 def test_arrow_column(kind):
-    pyarrow = pytest.importorskip("pyarrow")
     rows = ["a b", None, "", "a word of more than twelve bytes\nb", None, "é a"]
     column = pyarrow.chunked_array(
         [pyarrow.array(rows, kind), pyarrow.array(rows, kind).slice(2, 3)], getattr(pyarrow, kind)()
@@ -323,8 +324,12 @@ def test_arrow_column(kind):
     assert read(column) == read([row for row in rows + rows[2:5] if row is not None])
 
 
+def test_polars_column():
+    rows = ["a b", None, "a word of more than twelve bytes\nb", "é a"]
+    assert read(polars.Series(rows)) == read([row for row in rows if row is not None])
+
+
 def test_arrow_column_of_something_else():
-    pyarrow = pytest.importorskip("pyarrow")
     for column, found in (
         (pyarrow.chunked_array([[1, 2]]), "found format 'l'"),
         (pyarrow.table({"a": ["x"], "b": ["y"]}), "a table of 2 columns; pass one column"),

@@ -9,28 +9,39 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <deque>
+#include <exception>
 #include <fstream>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace firth {
 namespace {
 
 struct Job {
-  i64 size, grain;
+  i64 size, grain, pieces;
   const std::function<void(Range, int)>* work;
-  int helpers_wanted;                  // guarded by the pool's mutex, like the next two
-  int next_number = 1, running = 0;    // number 0 is the calling thread
+  int helpers_wanted;                // guarded by the pool's mutex, like the next two
+  int next_number = 1, running = 0;  // number 0 is the calling thread
   std::atomic<i64> next{0};
   std::atomic<bool> stop{false};
+  std::exception_ptr error{};  // written once, by the thread that set `failed`; read when all have left
+  std::atomic_flag failed{};
 
   bool step(int number) {
-    const i64 begin = next.fetch_add(grain, std::memory_order_relaxed);
-    if (begin >= size || stop.load(std::memory_order_relaxed)) return false;
-    (*work)({begin, std::min(size, begin + grain)}, number);
+    const i64 piece = next.fetch_add(1, std::memory_order_relaxed);
+    if (piece >= pieces || stop.load(std::memory_order_relaxed)) return false;
+    const i64 begin = piece * grain;
+    (*work)({begin, begin + std::min(grain, size - begin)}, number);
     return true;
+  }
+
+  void fail(std::exception_ptr what) {
+    if (!failed.test_and_set()) error = std::move(what);
+    stop.store(true);
   }
 };
 
@@ -39,7 +50,7 @@ class Pool {
   void add(Job* job) {
     std::lock_guard lock(mutex_);
     try {
-      while (static_cast<int>(threads_) < job->helpers_wanted) {
+      while (threads_ < job->helpers_wanted) {
         std::thread([this] { serve(); }).detach();
         ++threads_;
       }
@@ -72,7 +83,11 @@ class Pool {
       ++job->running;
       const int number = job->next_number++;
       lock.unlock();
-      while (job->step(number)) {
+      try {
+        while (job->step(number)) {
+        }
+      } catch (...) {
+        job->fail(std::current_exception());
       }
       lock.lock();
       if (--job->running == 0) done_.notify_all();
@@ -114,39 +129,52 @@ std::atomic<int> chosen_threads{0};
 
 int available_threads() {
   int processors = static_cast<int>(std::thread::hardware_concurrency());
-#if defined(__linux__)
   cpu_set_t mine;
   if (sched_getaffinity(0, sizeof mine, &mine) == 0) processors = CPU_COUNT(&mine);
-#endif
   return std::max(1, std::min(processors, cgroup_quota()));
 }
 
 void set_threads(int threads) { chosen_threads.store(threads); }
 
 int default_threads() {
-  if (const int chosen = chosen_threads.load(); chosen > 0) return chosen;
+  if (const int chosen = chosen_threads.load(); chosen > 0) return std::min(chosen, kMaxThreads);
   const char* asked = std::getenv("FIRTH_NUM_THREADS");
-  const int number = asked ? std::atoi(asked) : 0;
-  return number > 0 ? number : available_threads();
+  if (!asked || !*asked) return std::min(available_threads(), kMaxThreads);
+  char* end;
+  const long number = std::strtol(asked, &end, 10);
+  if (*end || number < 1)
+    throw std::invalid_argument("FIRTH_NUM_THREADS: '" + std::string(asked) + "' is not a positive whole number");
+  return static_cast<int>(std::min<long>(number, kMaxThreads));
+}
+
+int workers_for(i64 size, i64 grain, int threads) {
+  const i64 pieces = size <= 0 ? 1 : (size - 1) / std::max<i64>(1, grain) + 1;
+  return static_cast<int>(std::min<i64>(pieces, threads > 0 ? std::min(threads, kMaxThreads) : default_threads()));
 }
 
 bool parallel(i64 size, i64 grain, int threads, const std::function<void(Range, int)>& work,
               const std::function<bool()>& interrupted) {
   if (size <= 0) return true;
-  grain = std::max<i64>(1, grain);
-  const i64 pieces = (size + grain - 1) / grain;
-  const int wanted = static_cast<int>(std::min<i64>(pieces, threads > 0 ? threads : default_threads()));
-  Job job{size, grain, &work, wanted - 1};
+  grain = std::clamp<i64>(grain, 1, size);
+  const int wanted = workers_for(size, grain, threads);
+  Job job{size, grain, (size - 1) / grain + 1, &work, wanted - 1};
   if (wanted > 1) pool().add(&job);
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point asked = Clock::now();
-  while (job.step(0)) {
-    if (!interrupted || Clock::now() - asked < std::chrono::milliseconds(50)) continue;
-    if (interrupted()) job.stop.store(true);
-    asked = Clock::now();
+  bool stopped = false;
+  try {
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point asked = Clock::now();
+    while (!stopped && job.step(0)) {
+      if (!interrupted || Clock::now() - asked < std::chrono::milliseconds(50)) continue;
+      stopped = interrupted();
+      asked = Clock::now();
+    }
+    if (stopped) job.stop.store(true);
+  } catch (...) {
+    job.fail(std::current_exception());
   }
   if (wanted > 1) pool().finish(&job);
-  return !job.stop.load();
+  if (job.error) std::rethrow_exception(job.error);
+  return !stopped;
 }
 
 }  // namespace firth

@@ -1,5 +1,9 @@
 """What every kernel means: float64, loops, no cleverness. All backends are held against this file."""
 
+import math
+
+import numpy as np
+
 # ---- draws --------------------------------------------------------------------------------------
 
 
@@ -63,5 +67,110 @@ def corpus(texts: list[bytes], min_count: int = 1, max_vocab: int | None = None)
 
 # ---- negative_sampling --------------------------------------------------------------------------
 
+STREAM_POSITION, STREAM_NEGATIVE = 0, 1
+
+
+def draw_pair(seed: int, stream: int, epoch: int, index: int) -> tuple[int, int]:
+    four = draw(seed, stream, epoch, index // 2)
+    return four[2:] if index % 2 else four[:2]
+
+
+def noise_word(accept, alias, first: int, second: int) -> int:
+    column = first * len(accept) >> 32
+    return column if second <= accept[column] else int(alias[column])
+
+
+def log_sigmoid(x: float) -> float:
+    return -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
+
+
+def kept_tokens(ids, offsets, keep, window, seed, epoch):
+    """Position, word, reach and sentence of every token that subsampling keeps."""
+    kept = []
+    for sentence in range(len(offsets) - 1):
+        for position in range(offsets[sentence], offsets[sentence + 1]):
+            chance, size = draw_pair(seed, STREAM_POSITION, epoch, position)
+            if chance <= keep[ids[position]]:
+                kept.append((position, int(ids[position]), 1 + (size * window >> 32), sentence))
+    return kept
+
+
+def negative_sampling(
+    input, output, ids, offsets, keep, accept, alias, *, window, negative, cbow, block, shared,
+    piece, seed, epoch, lr_begin, lr_end, together=1,
+):  # fmt: skip
+    """One pass over the corpus; returns (input, output, loss, pairs, kept).
+
+    ``together`` blocks of a piece see one state of the tables: 1 is the definition, array code
+    takes whole pieces.
+    """
+    input, output = input.astype(np.float64), output.astype(np.float64)
+    kept = kept_tokens(ids, offsets, keep, window, seed, epoch)
+    total_loss, total_pairs = 0.0, 0
+    for begin in range(0, len(ids), piece):
+        lr = lr_begin + (lr_end - lr_begin) * begin / len(ids)
+        centres = [i for i, (at, *_) in enumerate(kept) if begin <= at < begin + piece]
+        blocks = [centres[i : i + block] for i in range(0, len(centres), block)]
+        for first in range(0, len(blocks), together):
+            input_step, output_step = np.zeros_like(input), np.zeros_like(output)
+            for number, members in enumerate(blocks[first : first + together], start=first):
+                base = (begin + number * block) * shared
+                draws = (draw_pair(seed, STREAM_NEGATIVE, epoch, base + k) for k in range(shared))
+                negatives = [noise_word(accept, alias, *pair) for pair in draws]
+                for i in members:
+                    _, centre, reach, sentence = kept[i]
+                    around = kept[max(0, i - reach) : i] + kept[i + 1 : i + 1 + reach]
+                    company = [word for _, word, _, s in around if s == sentence]
+                    if not company:
+                        continue
+                    pairs = [(company, centre)] if cbow else [([centre], w) for w in company]
+                    for inputs, target in pairs:
+                        mean = input[inputs].mean(axis=0)
+                        error = np.zeros_like(mean)
+                        noise = [(n, negative / shared) for n in negatives if n != target]
+                        for word, weight, seen in [(target, 1.0, 1)] + [(*n, 0) for n in noise]:
+                            score = float(mean @ output[word])
+                            total_loss -= weight * log_sigmoid(score if seen else -score)
+                            step = lr * weight * (seen - math.exp(log_sigmoid(score)))
+                            error += step * output[word]
+                            output_step[word] += step * mean
+                        for word in inputs:
+                            input_step[word] += error
+                        total_pairs += 1
+            input += input_step
+            output += output_step
+    return input, output, total_loss, total_pairs, len(kept)
+
 
 # ---- topk ---------------------------------------------------------------------------------------
+
+
+def dot(a, b) -> float:
+    """Sum of products of float32 values (each exact in float64): eight lanes, then a fixed tree."""
+    lane = [0.0] * 8
+    for i in range(len(a)):
+        lane[i % 8] += float(a[i]) * float(b[i])
+    even = (lane[0] + lane[4]) + (lane[2] + lane[6])
+    odd = (lane[1] + lane[5]) + (lane[3] + lane[7])
+    return even + odd
+
+
+def score(a, b, metric: str) -> float:
+    """Dot product or cosine; a zero vector's cosine is 0."""
+    if metric == "dot":
+        return dot(a, b)
+    lengths = math.sqrt(dot(a, a)) * math.sqrt(dot(b, b))
+    return dot(a, b) / lengths if lengths > 0 else 0.0
+
+
+def topk(queries, items, k: int, metric: str, exclude=None) -> tuple[list, list]:
+    """The k greatest scores of each query, equal ones by id."""
+    ids, scores = [], []
+    for q, query in enumerate(queries):
+        left_out = -1 if exclude is None else exclude[q]
+        ranked = sorted(
+            (-score(query, item, metric), i) for i, item in enumerate(items) if i != left_out
+        )[:k]
+        ids.append([i for _, i in ranked])
+        scores.append([-negated for negated, _ in ranked])
+    return ids, scores

@@ -5,6 +5,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <exception>
 #include <functional>
 #include <string>
 
@@ -28,17 +29,25 @@ Matrix<T> mutable_view(Array<T>& array) {
   return {array.mutable_data(), array.shape(0), array.shape(1)};
 }
 
-// Runs `work` over [0, size) on the pool without the GIL; Ctrl-C stops it and raises KeyboardInterrupt.
-inline void run(i64 size, i64 grain, int threads, const std::function<void(Range, int)>& work) {
-  bool finished;
+// Runs `work` over [0, size) on the pool without the GIL. Every 50 ms or so Ctrl-C is looked for and `report` (may be
+// null; the GIL is held) is called; an exception from either stops the work and is raised here.
+inline void run(i64 size, i64 grain, int threads, const std::function<void(Range, int)>& work,
+                const std::function<void()>& report = nullptr) {
+  std::exception_ptr error;
   {
     py::gil_scoped_release unlocked;
-    finished = parallel(size, grain, threads, work, [] {
+    parallel(size, grain, threads, work, [&] {
       py::gil_scoped_acquire locked;
-      return PyErr_CheckSignals() != 0;
+      try {
+        if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+        if (report) report();
+      } catch (...) {
+        error = std::current_exception();
+      }
+      return error != nullptr;
     });
   }
-  if (!finished) throw py::error_already_set();
+  if (error) std::rethrow_exception(error);
 }
 
 // One per kernel, in bindings/<word>.cc.

@@ -57,20 +57,9 @@ struct Search {
             &seat.bad_item};
   }
 
-  // Empty heaps and scaled queries for a group.
-  void prepare(Seat& seat, Range group) const {
-    const i64 count = group.end - group.begin, dim = queries.dim;
-    const bool rows = count <= kFewQueries;
-    for (i64 q = 0; q < scaled_floats(count, dim) / dim; ++q) {
-      const float* values = q < count ? row(queries, group.begin + q) : nullptr;
-      if (values && !prepare_standing(seat.standings[q], values, dim)) {
-        seat.bad_query = std::min(seat.bad_query, group.begin + q);
-        seat.standings[q] = {0, 0, 0, 0, 0};
-      }
-      float* to = seat.scaled.data() + (rows ? q * dim : q / kQueryTile * kQueryTile * dim + q % kQueryTile);
-      for (i64 d = 0; d < dim; ++d)
-        to[rows ? d : d * kQueryTile] = values ? static_cast<float>(values[d] * seat.standings[q].scale) : 0.0f;
-    }
+  void start(Seat& seat, Range group) const {
+    const i64 bad = prepare(args(seat, group));
+    if (bad >= 0) seat.bad_query = std::min(seat.bad_query, group.begin + bad);
   }
 
   // The best of all seats for query `q` of the group, sorted.
@@ -115,7 +104,7 @@ py::tuple topk(const Array<float>& queries, const Array<float>& items, const Arr
     for (i64 begin = 0; begin < rows; begin += group) {
       const Range part{begin, std::min(rows, begin + group)};
       run(threads, 1, threads, [&](Range pieces, int) {
-        for (i64 t = pieces.begin; t < pieces.end; ++t) search.prepare(seats[t], part);
+        for (i64 t = pieces.begin; t < pieces.end; ++t) search.start(seats[t], part);
       });
       run(n, grain, threads,
           [&](Range range, int thread) { search.level.topk(search.args(seats[thread], part), range); });
@@ -126,7 +115,7 @@ py::tuple topk(const Array<float>& queries, const Array<float>& items, const Arr
   } else {
     run(rows, group, threads, [&](Range part, int thread) {
       Seat& seat = seats[thread];
-      search.prepare(seat, part);
+      search.start(seat, part);
       search.level.topk(search.args(seat, part), {0, n});
       for (i64 q = 0; q < part.end - part.begin; ++q) {
         if (seat.standings[q].count < k) continue;

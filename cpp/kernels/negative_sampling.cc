@@ -1,8 +1,402 @@
+// The second half: blocks of centres against their company and shared negatives, as a few small dense products.
+//
+// Arithmetic per kept word at dim 100 (padded to 112), window 5, 32 negatives shared by 32 centres, vectors of 16 floats:
+// scores 26 company rows + 32 negatives = 362 vector multiply-adds, input steps 46 x 7 = 322, company steps 128, negative
+// steps 224: 1036, against 1260 for private negatives, whose every score also needs a sum across lanes.
+#include "firth/negative_sampling.h"
+
+#include "firth/window.h"
 #include "kernels.h"
-#include "simd.h"
+#include "passage.h"
+#include "product.h"
 
 namespace firth::FIRTH_LEVEL {
+namespace {
 
-void negative_sampling(const NegativeSampling&, Range) {}
+// Lanes of a tile of centres whose company includes the kept token `other`.
+struct Band {
+  std::int32_t* begins;  // (block,) company of each centre is [begins, ends) without the centre
+  std::int32_t* ends;
+  float* pairs;          // (block,) how many that is
+};
+
+struct Block {
+  i64 first, centres, company_first, company;  // kept tokens [first, first + centres) and all that may be company
+  u32* negatives;                              // (shared,)
+};
+
+// The next block's rows, fetched a share at a time between the products: asked for all at once, they would wait for
+// each other's turn in the few buffers a core has for missing lines.
+struct Ahead {
+  const float** rows;  // (2 * block + window + shared,)
+  i64 dim, count, done;
+
+  void note(const Matrix<float>& table, const u32* words, i64 many) {
+    for (i64 i = 0; i < many; ++i) rows[count++] = row(table, words[i]);
+  }
+  void fetch(i64 shares_left) {
+    for (const i64 stop = done + (count - done) / shares_left; done < stop; ++done) {
+      const char* bytes = reinterpret_cast<const char*>(rows[done]);
+      for (i64 b = 0; b < 4 * dim; b += 64) __builtin_prefetch(bytes + b, 1, 2);
+    }
+  }
+};
+
+// Working memory, carved once per task.
+struct Work {
+  i64 stride, tiles;                          // floats of a row; tiles of kLanes centres
+  Passage passage;
+  u32* negatives;                             // (blocks of a piece, shared)
+  Band band;
+  float *centres, *centre_steps;              // (block, stride)
+  float *company, *company_steps;             // (block + 2 window, stride)
+  float *noise, *noise_steps;                 // (shared, stride)
+  float *means, *mean_steps;                  // (block, stride), CBOW only
+  float* turned;                              // (stride, block): the inputs' rows transposed
+  float *band_scores, *noise_scores;          // (company or shared, block): scores, then steps
+  float* weights;                             // (shared, block)
+  Ahead ahead;
+  float* shares;                              // (company, block): CBOW, one over the size of the company
+};
+
+Work carve(const NegativeSampling& a) {
+  Arena arena{static_cast<char*>(a.scratch)};
+  Work w;
+  const i64 kept = a.piece + 2 * static_cast<i64>(a.window), company = a.block + 2 * static_cast<i64>(a.window);
+  w.stride = padded(a.input.dim);
+  w.tiles = a.block / kLanes;
+  w.passage.words = arena.take<u32>(kept + 1);
+  w.passage.spans = arena.take<u32>(kept + 1);
+  w.passage.begins = arena.take<std::int32_t>(kept);
+  w.passage.ends = arena.take<std::int32_t>(kept);
+  w.passage.first_draws = arena.take<u32>(a.piece + 1);
+  w.passage.second_draws = arena.take<u32>(a.piece + 1);
+  w.negatives = arena.take<u32>((a.piece / a.block + 2) * a.shared);
+  w.band = {arena.take<std::int32_t>(a.block), arena.take<std::int32_t>(a.block), arena.take<float>(a.block)};
+  w.centres = arena.take<float>(a.block * w.stride);
+  w.centre_steps = arena.take<float>(a.block * w.stride);
+  w.company = arena.take<float>(company * w.stride);
+  w.company_steps = arena.take<float>(company * w.stride);
+  w.noise = arena.take<float>(a.shared * w.stride);
+  w.noise_steps = arena.take<float>(a.shared * w.stride);
+  w.means = arena.take<float>(a.block * w.stride);
+  w.mean_steps = arena.take<float>(a.block * w.stride);
+  w.turned = arena.take<float>(a.block * w.stride);
+  w.band_scores = arena.take<float>(company * a.block);
+  w.noise_scores = arena.take<float>(a.shared * a.block);
+  w.weights = arena.take<float>(a.shared * a.block);
+  w.ahead = {arena.take<const float*>(2 * a.block + static_cast<i64>(a.window) + a.shared), a.input.dim, 0, 0};
+  w.shares = arena.take<float>(company * a.block);
+  return w;
+}
+
+void zero(float* p, i64 count) {
+  for (i64 i = 0; i < count; i += kLanes) store(p + i, Floats{});
+}
+
+// Rows of a table into working rows, whose tails are zero.
+void gather(const Matrix<float>& table, const u32* words, i64 count, float* rows, i64 stride) {
+  const i64 whole = table.dim / kLanes * kLanes;
+  for (i64 i = 0; i < count; ++i) {
+    const float* from = row(table, words[i]);
+    float* to = rows + i * stride;
+    i64 d = 0;
+    for (; d < whole; d += kLanes) store(to + d, load(from + d));
+    if (d < table.dim) store(to + d, load_first(from + d, table.dim - d)), d += kLanes;
+    for (; d < stride; d += kLanes) store(to + d, Floats{});
+  }
+}
+
+// Adds the steps to the table as it is now: what other threads wrote meanwhile stays.
+void add(const Matrix<float>& table, const u32* words, i64 count, const float* steps, i64 stride) {
+  const i64 whole = table.dim / kLanes * kLanes, rest = table.dim - whole;
+  for (i64 i = 0; i < count; ++i) {
+    float* to = row(table, words[i]);
+    const float* from = steps + i * stride;
+    for (i64 d = 0; d < whole; d += kLanes) store(to + d, load(to + d) + load(from + d));
+    if (rest) store_first(to + whole, load_first(to + whole, rest) + load(from + whole), rest);
+  }
+}
+
+// turned[d][i] = rows[i][d] for the whole block; rows from `count` on count as zero.
+void turn(const float* rows, i64 count, i64 stride, float* turned, i64 block) {
+  for (i64 i = 0; i < block; i += kLanes) {
+    for (i64 d = 0; d < stride; d += kLanes) {
+      Floats square[kLanes];
+#pragma GCC unroll 16
+      for (int r = 0; r < kLanes; ++r) square[r] = i + r < count ? load(rows + (i + r) * stride + d) : Floats{};
+      transpose(square);
+#pragma GCC unroll 16
+      for (int r = 0; r < kLanes; ++r) store(turned + (d + r) * block + i, square[r]);
+    }
+  }
+}
+
+// Loss and step of one vector of scores, `seen` pairs or noise, with a weight per lane.
+struct Ending {
+  Floats loss = {}, poison = {};  // poison turns NaN at the first score that is not finite
+
+  Floats step(Floats score, Floats weight, bool seen, float lr) {
+    poison += score * 0.0f;
+    const Floats e = exp_negative(-abs(score));
+    const Floats wrong = seen ? -score : score;
+    loss += weight * (max(wrong, Floats{}) + log1p_unit(e));
+    const Floats share = (wrong > 0.0f ? all(1.0f) : e) / (e + 1.0f);  // s(wrong)
+    return (seen ? weight : -weight) * share * lr;
+  }
+};
+
+// The company of each centre, and how many pairs that makes.
+void find_company(const Passage& p, const Block& b, const Band& band, i64 block) {
+  for (i64 i = 0; i < block; ++i) {
+    const i64 at = b.first + i;
+    Range around = {0, 0};
+    if (i < b.centres) around = company(at, p.spans[at], {p.begins[at], p.ends[at]});
+    band.begins[i] = static_cast<std::int32_t>(around.begin);
+    band.ends[i] = static_cast<std::int32_t>(around.end);
+    band.pairs[i] = around.end > around.begin ? static_cast<float>(around.end - around.begin - 1) : 0.0f;
+  }
+}
+
+// Which lanes of tile `t` count kept token `at` among their company.
+Ints in_company(const Block& b, const Band& band, i64 t, i64 at) {
+  const Ints other = all(static_cast<std::int32_t>(at));
+  const Ints begins = load_ints(band.begins + t * kLanes), ends = load_ints(band.ends + t * kLanes);
+  const Ints self = lane_numbers() + static_cast<std::int32_t>(b.first + t * kLanes);
+  return (other >= begins) & (other < ends) & (other != self);
+}
+
+// Company rows that tile `t` of centres can reach, as rows of b.company.
+Range reachable(const NegativeSampling& a, const Block& b, i64 first_lane, i64 lanes) {
+  const i64 window = static_cast<i64>(a.window);
+  const Range all_rows = {0, b.company};
+  const i64 begin = b.first + first_lane - window - b.company_first;
+  const i64 end = b.first + first_lane + lanes + window - b.company_first;
+  return {begin < 0 ? 0 : begin, end > all_rows.end ? all_rows.end : end};
+}
+
+// Centres that the kept tokens [at, at + count) can be company of.
+Range reachable_centres(const NegativeSampling& a, const Block& b, i64 at, i64 count) {
+  const i64 window = static_cast<i64>(a.window);
+  const i64 begin = at - window - b.first, end = at + count + window - b.first;
+  return {begin < 0 ? 0 : begin, end > b.centres ? b.centres : end};
+}
+
+constexpr i64 kGroup = 4;  // rows that one register tile handles together
+
+i64 group_at(i64 begin, i64 end) { return end - begin < kGroup ? end - begin : kGroup; }
+
+// noise_scores -> steps. Each input weighs each negative by its pairs whose target is another word.
+void noise_ending(const NegativeSampling& a, const Work& w, const Block& b, float lr, Ending* ending) {
+  const i64 targets_first = a.cbow ? b.first : b.company_first, targets = a.cbow ? b.centres : b.company;
+  const float ratio = static_cast<float>(a.negative) / static_cast<float>(a.shared);
+  for (i64 k = 0; k < a.shared; ++k) {
+    for (i64 t = 0; t < w.tiles; ++t) {
+      const Floats pairs = load(w.band.pairs + t * kLanes);
+      store(w.weights + k * a.block + t * kLanes, (a.cbow ? min(pairs, all(1.0f)) : pairs) * ratio);
+    }
+  }
+  for (i64 j = 0; j < targets; ++j) {
+    const i64 at = targets_first + j;
+    const Ints word = all(static_cast<std::int32_t>(w.passage.words[at]));
+    for (i64 k = 0; k < a.shared; k += kLanes) {
+      if (!any(load_ints(b.negatives + k) == word)) continue;
+      for (i64 same = k; same < k + kLanes; ++same) {
+        if (b.negatives[same] != w.passage.words[at]) continue;
+        for (i64 t = 0; t < w.tiles; ++t) {
+          float* weights = w.weights + same * a.block + t * kLanes;
+          const Ints itself = lane_numbers() == static_cast<std::int32_t>(j - t * kLanes);
+          const Ints hit = a.cbow ? itself : in_company(b, w.band, t, at);
+          store(weights, max(load(weights) - (hit ? all(ratio) : Floats{}), Floats{}));
+        }
+      }
+    }
+  }
+  for (i64 x = 0; x < a.shared * a.block; x += kLanes)
+    store(w.noise_scores + x, ending->step(load(w.noise_scores + x), load(w.weights + x), false, lr));
+}
+
+void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* ending) {
+  const Passage& p = w.passage;
+  const i64 vectors = w.stride / kLanes;
+  gather(a.input, p.words + b.first, b.centres, w.centres, w.stride);
+  gather(a.output, p.words + b.company_first, b.company, w.company, w.stride);
+  gather(a.output, b.negatives, a.shared, w.noise, w.stride);
+  turn(w.centres, b.centres, w.stride, w.turned, a.block);
+  zero(w.band_scores, b.company * a.block);
+
+  for (i64 t = 0; t < w.tiles && t * kLanes < b.centres; ++t) {
+    const Range rows = reachable(a, b, t * kLanes, kLanes);
+    product(Into::kZero, rows.end - rows.begin, 1, a.input.dim, {w.company + rows.begin * w.stride, w.stride, 1},
+            w.turned + t * kLanes, a.block, w.band_scores + rows.begin * a.block + t * kLanes, a.block);
+    for (i64 j = rows.begin; j < rows.end; ++j) {
+      float* scores = w.band_scores + j * a.block + t * kLanes;
+      const Floats weight = in_company(b, w.band, t, b.company_first + j) ? all(1.0f) : Floats{};
+      store(scores, ending->step(load(scores), weight, true, lr));
+    }
+  }
+  w.ahead.fetch(5);
+  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores, a.block);
+  w.ahead.fetch(4);
+  noise_ending(a, w, b, lr, ending);
+  w.ahead.fetch(3);
+
+  for (i64 i = 0; i < b.centres; i += kGroup) {
+    const i64 group = group_at(i, b.centres);
+    const Range rows = reachable(a, b, i, group);
+    float* steps = w.centre_steps + i * w.stride;
+    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * a.block + i, 1, a.block},
+            w.company + rows.begin * w.stride, w.stride, steps, w.stride);
+  }
+  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.centre_steps, w.stride);
+  w.ahead.fetch(2);
+  for (i64 j = 0; j < b.company; j += kGroup) {
+    const i64 group = group_at(j, b.company);
+    const Range centres = reachable_centres(a, b, b.company_first + j, group);
+    product(Into::kZero, group, vectors, centres.end - centres.begin, {w.band_scores + j * a.block + centres.begin, a.block, 1},
+            w.centres + centres.begin * w.stride, w.stride, w.company_steps + j * w.stride, w.stride);
+  }
+  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.centres, w.stride, w.noise_steps, w.stride);
+  w.ahead.fetch(1);
+}
+
+// The same products the other way round: the company's rows are the inputs, averaged; the centre is the one target.
+void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* ending) {
+  const Passage& p = w.passage;
+  const i64 vectors = w.stride / kLanes;
+  gather(a.output, p.words + b.first, b.centres, w.centres, w.stride);
+  gather(a.input, p.words + b.company_first, b.company, w.company, w.stride);
+  gather(a.output, b.negatives, a.shared, w.noise, w.stride);
+  zero(w.shares, b.company * a.block);
+
+  for (i64 t = 0; t < w.tiles && t * kLanes < b.centres; ++t) {
+    const Floats share = 1.0f / max(load(w.band.pairs + t * kLanes), all(1.0f));
+    const Range rows = reachable(a, b, t * kLanes, kLanes);
+    for (i64 j = rows.begin; j < rows.end; ++j) {
+      const Ints mine = in_company(b, w.band, t, b.company_first + j);
+      store(w.shares + j * a.block + t * kLanes, mine ? share : Floats{});
+    }
+  }
+  for (i64 i = 0; i < b.centres; i += kGroup) {
+    const i64 group = group_at(i, b.centres);
+    const Range rows = reachable(a, b, i, group);
+    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.shares + rows.begin * a.block + i, 1, a.block},
+            w.company + rows.begin * w.stride, w.stride, w.means + i * w.stride, w.stride);
+  }
+
+  // One target per centre: a dot product each, its step kept where the score was.
+  float* scores = w.band_scores;
+  zero(scores, a.block);
+  for (i64 i = 0; i < b.centres; ++i) {
+    Floats dot = {};
+    for (i64 d = 0; d < w.stride; d += kLanes) dot += load(w.means + i * w.stride + d) * load(w.centres + i * w.stride + d);
+    scores[i] = sum(dot);
+  }
+  for (i64 t = 0; t < w.tiles; ++t) {
+    const Floats weight = min(load(w.band.pairs + t * kLanes), all(1.0f));
+    store(scores + t * kLanes, ending->step(load(scores + t * kLanes), weight, true, lr));
+  }
+  turn(w.means, b.centres, w.stride, w.turned, a.block);
+  w.ahead.fetch(5);
+  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores, a.block);
+  w.ahead.fetch(4);
+  noise_ending(a, w, b, lr, ending);
+  w.ahead.fetch(3);
+
+  for (i64 i = 0; i < b.centres; ++i) {
+    for (i64 d = 0; d < w.stride; d += kLanes) {
+      store(w.mean_steps + i * w.stride + d, load(w.centres + i * w.stride + d) * scores[i]);
+      store(w.centre_steps + i * w.stride + d, load(w.means + i * w.stride + d) * scores[i]);
+    }
+  }
+  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.mean_steps, w.stride);
+  w.ahead.fetch(2);
+  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.means, w.stride, w.noise_steps, w.stride);
+  w.ahead.fetch(1);
+
+  // The whole error goes to each row of the company: the shares become ones.
+  for (i64 x = 0; x < b.company * a.block; x += kLanes) {
+    const Floats share = load(w.shares + x);
+    store(w.shares + x, share > 0.0f ? all(1.0f) : Floats{});
+  }
+  for (i64 j = 0; j < b.company; j += kGroup) {
+    const i64 group = group_at(j, b.company);
+    const Range centres = reachable_centres(a, b, b.company_first + j, group);
+    product(Into::kZero, group, vectors, centres.end - centres.begin, {w.shares + j * a.block + centres.begin, a.block, 1},
+            w.mean_steps + centres.begin * w.stride, w.stride, w.company_steps + j * w.stride, w.stride);
+  }
+}
+
+Block block_at(const NegativeSampling& a, const Work& w, i64 number) {
+  const Passage& p = w.passage;
+  const i64 window = static_cast<i64>(a.window);
+  Block b;
+  b.first = p.first + number * a.block;
+  b.centres = p.last - b.first < a.block ? p.last - b.first : a.block;
+  b.company_first = b.first > window ? b.first - window : 0;
+  const i64 company_last = b.first + b.centres + window < p.size ? b.first + b.centres + window : p.size;
+  b.company = company_last - b.company_first;
+  b.negatives = w.negatives + number * a.shared;
+  return b;
+}
+
+void look_ahead(const NegativeSampling& a, const Work& w, i64 number, Ahead* ahead) {
+  ahead->count = ahead->done = 0;
+  const Passage& p = w.passage;
+  if (p.first + number * a.block >= p.last) return;
+  const Block b = block_at(a, w, number);
+  const i64 met = b.first + static_cast<i64>(a.window);  // company up to here was company of the block before
+  const i64 end = b.company_first + b.company;
+  ahead->note(a.cbow ? a.output : a.input, p.words + b.first, b.centres);
+  if (met < end) ahead->note(a.cbow ? a.input : a.output, p.words + met, end - met);
+  ahead->note(a.output, b.negatives, a.shared);
+}
+
+// One piece. Stops at a number that is not finite, leaving the tables without that block's steps.
+void train(const NegativeSampling& a, Work& w, i64 begin, i64 end) {
+  read_passage(a, begin, end, &w.passage);
+  if (a.outcome->unknown >= 0) return;
+  const Passage& p = w.passage;
+  const i64 blocks = (p.last - p.first + a.block - 1) / a.block;
+  for (i64 n = 0; n < blocks; ++n) {
+    const u64 base = static_cast<u64>(begin + n * a.block) * static_cast<u64>(a.shared);
+    for (i64 k = 0; k < a.shared; ++k)
+      w.negatives[n * a.shared + k] =
+          noise_word(a, draw_pair(a.seed, kStreamNegative, a.epoch, base + static_cast<u64>(k)));
+  }
+  const float lr = a.lr_begin + (a.lr_end - a.lr_begin) * (static_cast<float>(begin) / static_cast<float>(a.tokens));
+  for (i64 n = 0; n < blocks; ++n) {
+    const Block b = block_at(a, w, n);
+    look_ahead(a, w, n + 1, &w.ahead);
+    find_company(p, b, w.band, a.block);
+    Ending ending;
+    (a.cbow ? cbow : skip_gram)(a, w, b, lr, &ending);
+    const double loss = sum_double(ending.loss);
+    if (!(sum(ending.poison) == 0.0f && loss <= 1e300)) {
+      a.outcome->blown_up = begin;
+      return;
+    }
+    add(a.cbow ? a.output : a.input, p.words + b.first, b.centres, w.centre_steps, w.stride);
+    add(a.cbow ? a.input : a.output, p.words + b.company_first, b.company, w.company_steps, w.stride);
+    add(a.output, b.negatives, a.shared, w.noise_steps, w.stride);
+    a.outcome->loss += loss;
+    a.outcome->kept += b.centres;
+    for (i64 i = 0; i < b.centres; ++i) {
+      const i64 pairs = static_cast<i64>(w.band.pairs[i]);
+      a.outcome->pairs += a.cbow ? pairs > 0 : pairs;
+    }
+  }
+}
+
+}  // namespace
+
+void negative_sampling(const NegativeSampling& a, Range pieces) {
+  Work work = carve(a);
+  for (i64 piece = pieces.begin; piece < pieces.end; ++piece) {
+    if (a.outcome->blown_up >= 0 || a.outcome->unknown >= 0) return;
+    const i64 begin = piece * a.piece, end = begin + a.piece < a.tokens ? begin + a.piece : a.tokens;
+    train(a, work, begin, end);
+  }
+}
 
 }  // namespace firth::FIRTH_LEVEL

@@ -34,6 +34,7 @@ typedef std::int32_t LooseInts __attribute__((vector_size(kBytes), aligned(4), m
 constexpr i64 padded(i64 dim) { return (dim + kLanes - 1) / kLanes * kLanes; }
 
 inline Floats load(const float* p) { return *reinterpret_cast<const LooseFloats*>(p); }
+inline Ints load_ints(const void* p) { return *static_cast<const LooseInts*>(p); }
 inline void store(float* p, Floats v) { *reinterpret_cast<LooseFloats*>(p) = v; }
 inline Floats all(float x) { return x - Floats{}; }
 inline Ints all(std::int32_t x) { return x - Ints{}; }
@@ -64,6 +65,41 @@ inline void store_first(float* p, Floats v, i64 n) {
 inline Floats max(Floats a, Floats b) { return a > b ? a : b; }
 inline Floats min(Floats a, Floats b) { return a < b ? a : b; }
 inline Floats abs(Floats a) { return reinterpret_cast<Floats>(reinterpret_cast<Ints>(a) & 0x7fffffff); }
+
+inline bool any(Ints mask) {
+#if defined(__AVX512F__)
+  return _mm512_test_epi32_mask(reinterpret_cast<__m512i>(mask), reinterpret_cast<__m512i>(mask)) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_epi8(reinterpret_cast<__m256i>(mask)) != 0;
+#elif defined(__x86_64__)
+  return _mm_movemask_epi8(reinterpret_cast<__m128i>(mask)) != 0;
+#else
+  return (mask[0] | mask[1] | mask[2] | mask[3]) != 0;
+#endif
+}
+
+// Transposes kLanes vectors in place: at each step, halves of `width` lanes change places between vectors `width` apart.
+template <int width>
+inline void swap_halves(Floats* v) {
+  Ints low, high;
+  for (int i = 0; i < kLanes; ++i) {
+    low[i] = i & width ? kLanes + (i - width) : i;
+    high[i] = i & width ? kLanes + i : i + width;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if (i & width) continue;
+    const Floats a = v[i], b = v[i + width];
+    v[i] = __builtin_shuffle(a, b, low);
+    v[i + width] = __builtin_shuffle(a, b, high);
+  }
+}
+inline void transpose(Floats* v) {
+  if constexpr (kLanes == 16) swap_halves<8>(v);
+  if constexpr (kLanes >= 8) swap_halves<4>(v);
+  swap_halves<2>(v);
+  swap_halves<1>(v);
+}
 
 inline float sum(Floats v) {
   float part[kLanes];
@@ -192,7 +228,8 @@ inline u32 not_less(Floats a, Floats b) {
 inline float sum_loose(Floats v) {
 #if defined(__AVX__)
 #if defined(__AVX512F__)
-  const __m256 eight = _mm512_castps512_ps256(v) + _mm512_maskz_extractf32x8_ps(0xff, v, 1);
+  const __m256 eight = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                       __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
 #else
   const __m256 eight = v;
 #endif

@@ -6,6 +6,7 @@ others have none to choose and ignore it, as they ignore ``threads``.
 """
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -80,6 +81,33 @@ class Backend(Protocol):
     ) -> tuple[int, int]: ...
 
     # negative_sampling
+
+    def negative_sampling(
+        self,
+        *,
+        input: Floats,
+        output: Floats,
+        ids: Ids,
+        offsets: Longs,
+        keep: Ids,
+        accept: Ids,
+        alias: Ids,
+        window: int,
+        negative: int,
+        cbow: bool,
+        block: int,
+        shared: int,
+        piece: int,
+        seed: int,
+        epoch: int,
+        lr_begin: float,
+        lr_end: float,
+        threads: int,
+        isa: str,
+        progress: Callable[[int, float, int], object] | None,
+    ) -> tuple[float, int, int, int, int]: ...
+
+    def alias_table(self, *, weights: Doubles) -> tuple[Ids, Ids]: ...
 
     # topk
 

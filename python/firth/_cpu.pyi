@@ -1,7 +1,8 @@
 # The compiled CPU module (cpp/bindings). Written by hand; tests/test_stubs.py holds it against the module.
+from collections.abc import Callable
 from typing import Any
 
-from firth._backend import Bytes, Floats, Hashes, Ids, Longs
+from firth._backend import Bytes, Doubles, Floats, Hashes, Ids, Longs
 
 # module
 
@@ -44,6 +45,31 @@ class WordCounter:
     def types(self) -> int: ...
 
 # negative_sampling
+
+def negative_sampling(
+    *,
+    input: Floats,
+    output: Floats,
+    ids: Ids,
+    offsets: Longs,
+    keep: Ids,
+    accept: Ids,
+    alias: Ids,
+    window: int,
+    negative: int,
+    cbow: bool,
+    block: int,
+    shared: int,
+    piece: int,
+    seed: int,
+    epoch: int,
+    lr_begin: float,
+    lr_end: float,
+    threads: int,
+    isa: str,
+    progress: Callable[[int, float, int], object] | None,
+) -> tuple[float, int, int, int, int]: ...
+def alias_table(*, weights: Doubles) -> tuple[Ids, Ids]: ...
 
 # topk
 

@@ -194,10 +194,11 @@ class Embedding:
 
     def similarity(self, a: str | Vector, b: str | Vector) -> float:
         """Return the cosine between two keys or vectors; 0.0 if one of them is zero."""
-        left, right = (unit(self._terms(term, "similarity")[0]) for term in (a, b))
+        left, right = (self._terms(term, "similarity")[0].astype(np.float64) for term in (a, b))
         if len(left) != 1 or len(right) != 1:
             raise ValueError("similarity: expected one key or one vector on each side")
-        return float(np.clip(left[0] @ right[0], -1, 1))
+        squares = float(left[0] @ left[0]) * float(right[0] @ right[0])
+        return float(np.clip(left[0] @ right[0] / squares**0.5, -1, 1)) if squares else 0.0
 
     def most_similar(
         self,

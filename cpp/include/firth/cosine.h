@@ -104,11 +104,27 @@ FIRTH_HD void set_test(Standing& standing, double worst, i64 dim, bool cosine) {
 }
 
 // Starts a query with an empty heap. False if the query is not finite.
-FIRTH_HD bool prepare_standing(Standing& standing, const float* query, i64 dim) {
+FIRTH_HD bool start(Standing& standing, const float* query, i64 dim) {
   const double squared = dot(query, query, dim);
-  if (!(squared < INFINITY)) return false;
-  standing = {0.0f, -INFINITY, sqrt(squared), squared > 0 ? ldexp(1.0, -ilogb(sqrt(squared))) : 1.0, 0};
-  return true;
+  const bool finite = squared < INFINITY;
+  const double norm = finite ? sqrt(squared) : 0.0;
+  standing = {0.0f, -INFINITY, norm, norm > 0 ? ldexp(1.0, -ilogb(norm)) : 1.0, 0};
+  return finite;
+}
+
+// Starts all queries and lays their scaled values out. Returns the first query that is not finite, or -1.
+FIRTH_HD i64 prepare(const TopK& args) {
+  const i64 queries = args.queries.rows, dim = args.queries.dim;
+  i64 bad = -1;
+  for (i64 q = 0; q < scaled_floats(queries, dim) / dim; ++q) {
+    const bool there = q < queries, rows = queries <= kFewQueries;
+    if (there && !start(args.standings[q], row(args.queries, q), dim) && bad < 0) bad = q;
+    float* to = args.scaled + (rows ? q * dim : q / kQueryTile * kQueryTile * dim + q % kQueryTile);
+    for (i64 d = 0; d < dim; ++d)
+      to[rows ? d : d * kQueryTile] =
+          there ? static_cast<float>(row(args.queries, q)[d] * args.standings[q].scale) : 0.0f;
+  }
+  return bad;
 }
 
 FIRTH_HD bool better(Candidate a, Candidate b) { return a.score > b.score || (a.score == b.score && a.id < b.id); }

@@ -1,9 +1,83 @@
+// negative_sampling: stochastic gradient descent on the skip-gram and CBOW losses with negative sampling.
+//
+// Loss of a pair (input i, target j):  -log s(u_i . v_j) - (negative / shared) sum_k [n_k != j] log s(-u_i . v_n_k),
+// with u a row of `input` (CBOW: the mean of the company's rows), v a row of `output`, s the logistic function.
+// Mikolov et al., "Distributed representations of words and phrases and their compositionality" (2013), section 2.2.
+//
+// Order of work. The corpus is cut into pieces of `piece` tokens, one task each. In a piece, subsampling keeps some
+// tokens (section 2.3); the company of a centre is counted in kept tokens, never leaves the sentence, and does reach
+// across the ends of the piece. `block` consecutive kept centres form a block: its rows are read once, all its
+// gradients are taken from that one state with `shared` negatives drawn for the whole block, and the summed steps are
+// added to the tables at its end. Each pair therefore weighs a shared negative negative / shared, which leaves the
+// expected gradient of `negative` private ones. Sharing inside windows: Ji et al., "Parallelizing word2vec in shared and
+// distributed memory" (2016).
+//
+// CBOW adds the whole error to each row of the company, as word2vec.c does, not its share of the mean.
+//
+// Draws (random.h) depend on the position in the corpus only, so neither threads nor cuts change which pairs are trained.
+// What does depend on them is the order of the updates: threads write rows without locks (Hogwild: Niu et al., 2011), the
+// one exception to the law that any cut of the range gives the same answer.
 #pragma once
 
 #include "firth/array.h"
+#include "firth/random.h"
 
 namespace firth {
 
-struct NegativeSampling {};
+// What a thread adds up over its tasks.
+struct Outcome {
+  double loss;     // of all pairs, negatives weighted as above
+  i64 pairs;       // (input, target) pairs; CBOW: centres with company
+  i64 kept;        // centres
+  i64 blown_up;    // position of the first piece that met a number that is not finite, or -1; nothing is trained after it
+  i64 unknown;     // position of the first id that is no word, or -1; its piece is not trained
+};
+
+struct NegativeSampling {
+  Matrix<float> input, output;  // (words, dim) each
+  const u32* ids;               // (tokens,)
+  const i64* offsets;           // (sentences + 1,)
+  i64 tokens, sentences;
+  const u32* keep;              // (words,): a token stays if its draw is <= keep[word]
+  const u32* accept;            // (words,) and
+  const u32* alias;             // (words,): Walker's alias table of the noise distribution
+  u32 window, negative;
+  bool cbow;
+  i64 block, shared, piece;     // block and shared are multiples of 16
+  u64 seed;
+  u32 epoch;
+  float lr_begin, lr_end;       // the learning rate falls linearly from the corpus' first token to its end
+  void* scratch;                // negative_sampling_scratch() bytes, 64-byte aligned, one per thread
+  Outcome* outcome;             // one per thread
+};
+
+constexpr i64 kMostLanes = 16;
+
+// Most floats that a row takes in the working buffers, whatever the instruction set.
+FIRTH_HD i64 working_row(i64 dim) { return (dim + kMostLanes - 1) / kMostLanes * kMostLanes; }
+
+FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
+  const i64 company = a.block + 2 * static_cast<i64>(a.window), kept = a.piece + 2 * static_cast<i64>(a.window);
+  const i64 rows = 2 * (company + a.shared + 2 * a.block) + a.block;
+  const i64 floats = rows * working_row(a.input.dim) + a.block * (2 * company + 2 * a.shared);
+  const i64 words = 4 * kept + 2 * a.piece + (a.piece / a.block + 2) * a.shared + 3 * a.block;
+  const i64 pointers = 2 * a.block + static_cast<i64>(a.window) + a.shared;
+  return 4 * (floats + words) + 8 * pointers + 64 * 32;  // each of fewer than 32 arrays is rounded up to 64 bytes
+}
+
+// The two words that position `index` draws from a stream of pairs.
+struct DrawPair {
+  u32 first, second;
+};
+FIRTH_HD DrawPair draw_pair(u64 seed, u32 stream, u32 epoch, u64 index) {
+  const Draw d = draw(seed, stream, epoch, index / 2);
+  return index % 2 ? DrawPair{d.z, d.w} : DrawPair{d.x, d.y};
+}
+
+// A word of the noise distribution. Walker, "An efficient method for generating discrete random variables" (1977).
+FIRTH_HD u32 noise_word(const NegativeSampling& a, DrawPair d) {
+  const u32 column = below(d.first, static_cast<u32>(a.output.rows));
+  return d.second <= a.accept[column] ? column : a.alias[column];
+}
 
 }  // namespace firth

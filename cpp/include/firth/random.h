@@ -9,9 +9,9 @@ namespace firth {
 
 // What a draw is for; streams never share draws.
 enum Stream : u32 {
-  kStreamPosition = 0,   // index = position in the corpus: x keeps or drops the token, y sizes its window
-  kStreamNegative = 1,   // index = position of the block's first centre * 2^12 + negative
-  kStreamInitial = 2,    // index = (row * dim + column) / 4
+  kStreamPosition = 0,  // pair number = position in the corpus: first keeps or drops the token, second sizes its window
+  kStreamNegative = 1,  // pair number = position of the piece + number of the block's first centre in it, times `shared`, + k
+  kStreamInitial = 2,   // word number = row * dim + column
 };
 
 struct Draw {

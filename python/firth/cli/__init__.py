@@ -85,12 +85,12 @@ def complain(text: str) -> None:
 
 def message(error: Exception) -> str:
     """Say in one line what went wrong."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError):
         return f"out of memory{': ' if error.args else ''}{error}"
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    if isinstance(error, (ValueError, OSError, FloatingPointError)) and text:
+    if isinstance(error, (ValueError, OSError, KeyError, FloatingPointError)) and text:
         return text
     return f"{type(error).__name__}: {text} (--debug shows where)"
 
@@ -98,8 +98,8 @@ def message(error: Exception) -> str:
 class Parser(argparse.ArgumentParser):
     """A parser that is filled when it is first used, so that only one command is imported."""
 
-    def __init__(self, *args: Any, fill: Callable[["Parser"], None] | None = None, **more: Any):
-        super().__init__(*args, allow_abbrev=False, **more)
+    def __init__(self, fill: Callable[["Parser"], None] | None = None, **more: Any) -> None:
+        super().__init__(allow_abbrev=False, **more)
         self._fill = fill
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

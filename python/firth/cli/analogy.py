@@ -1,4 +1,4 @@
-"""``firth analogy VECTORS A B C``: A is to B as C is to what?"""
+"""``firth analogy VECTORS A B C``: A is to B as C is to the answer."""
 
 import argparse
 from typing import TYPE_CHECKING

@@ -8,10 +8,13 @@ from firth.cli import files, flags
 
 def arguments(parser: cli.Parser) -> None:
     """Add the options."""
-    parser.add_argument("input", metavar="IN", help="a firth folder or a file of vectors; - for stdin")
+    parser.add_argument("input", metavar="IN", help="firth folder or file of vectors; - for stdin")
     parser.add_argument("output", metavar="OUT", help="where to write; - for stdout")
     parser.add_argument(
-        "--from", dest="source", metavar="FORMAT", help="format of IN (default: seen from its start)"
+        "--from",
+        dest="source",
+        metavar="FORMAT",
+        help="format of IN (default: seen from its first bytes)",
     )
     parser.add_argument("--to", metavar="FORMAT", help=files.FORMAT_HELP)
     parser.add_argument(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firth import cli
-from firth.cli import files, flags, output
+from firth.cli import flags, output
 from firth.cli.train import trained
 
 if TYPE_CHECKING:
@@ -50,12 +50,13 @@ def run(options: argparse.Namespace) -> int:
         dim=options.dim, epochs=options.epochs, seed=options.seed, threads=options.threads
     )
     start = time.perf_counter()
-    with files.incoming(options.text or str(sample())) as text:
-        embedding = trained(model, text, options.progress)
+    embedding = trained(model, options.text or str(sample()), options.progress)
     seconds = time.perf_counter() - start
     words = [word for word in WORDS if word in embedding] or embedding.keys[:8]
     questions = [q for line in ANALOGIES if set(q := line.split()) <= embedding.index.keys()]
-    neighbours = {word: embedding.most_similar(word, k=min(6, len(embedding) - 1)) for word in words}
+    neighbours = {
+        word: embedding.most_similar(word, k=min(6, len(embedding) - 1)) for word in words
+    }
     answers = {
         tuple(q): embedding.most_similar([q[1], q[2]], [q[0]], k=min(3, len(embedding) - 3))
         for q in questions

@@ -1,4 +1,4 @@
-"""``firth eval VECTORS FILE ...``: word pairs and analogies; what a file holds is seen from its first lines."""
+"""``firth eval VECTORS FILE ...``: word pairs and analogies; seen from a file's first line."""
 
 import argparse
 from typing import Any
@@ -42,7 +42,11 @@ def arguments(parser: cli.Parser) -> None:
         help="analogies: 3CosAdd or 3CosMul (default: add)",
     )
     parser.add_argument(
-        "-k", type=int, default=1, metavar="N", help="analogies: right if in the first N (default: 1)"
+        "-k",
+        type=int,
+        default=1,
+        metavar="N",
+        help="analogies: right if among N answers (default: 1)",
     )
     flags.threads(parser)
     flags.common(parser, json="one line per file")
@@ -73,7 +77,7 @@ def _result(embedding: Any, name: str, options: argparse.Namespace) -> Any:
     from firth import evaluate
 
     shared = {"ignore_case": not options.match_case}
-    if options.analogies or not options.pairs and holds_analogies(name):
+    if options.analogies or (not options.pairs and holds_analogies(name)):
         return evaluate.analogies(
             embedding,
             name,

@@ -1,27 +1,17 @@
-"""What commands read and write: ``-`` for stdin and stdout, compressed texts, OUT tried early."""
+"""What commands read and write: ``-`` for stdin and stdout, and OUT tried before work begins."""
 
-import bz2
 import contextlib
-import gzip
-import lzma
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-from firth._files import atomic_file, atomic_folder
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from firth.embedding import Embedding
 
-OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".bz2": bz2.open,
-    ".gz": gzip.open,
-    ".xz": lzma.open,
-}
 SUFFIXES = {".vec": "word2vec-text", ".txt": "word2vec-text", ".bin": "word2vec-binary"}
 FORMAT_HELP = (
     "format of OUT (default: word2vec-text for stdout, .vec and .txt, word2vec-binary for .bin, "
@@ -31,26 +21,14 @@ FORMAT_HELP = (
 
 @contextlib.contextmanager
 def incoming(name: str) -> Iterator[Path]:
-    """Give a file to read: the one of that name, or stdin (``-``) or an unpacked .gz, .bz2 or .xz.
-
-    What is not a file yet becomes a temporary one, because readers map files and look twice.
-    """
-    path = Path(name)
-    opener = OPENERS.get(path.suffix)
-    if name != "-" and opener is None:
-        yield path
+    """Give a file to read: the one of that name, or what stdin (``-``) holds in a temporary one."""
+    if name != "-":
+        yield Path(name)
         return
     with tempfile.TemporaryDirectory(prefix="firth-") as folder:
-        copy = Path(folder, "stdin" if name == "-" else path.stem)
+        copy = Path(folder, "stdin")
         with copy.open("wb") as to:
-            if opener is None:
-                shutil.copyfileobj(sys.stdin.buffer, to, 1 << 20)
-            else:
-                try:
-                    with opener(path) as source:
-                        shutil.copyfileobj(source, to, 1 << 20)
-                except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
-                    raise ValueError(f"{name}: cannot be unpacked: {error}") from error
+            shutil.copyfileobj(sys.stdin.buffer, to, 1 << 20)
         yield copy
 
 
@@ -76,17 +54,17 @@ class Destination:
     """
 
     def __init__(self, name: str, format: str | None) -> None:  # noqa: A002
+        from firth._files import atomic_file, atomic_folder
         from firth.formats import format_of
 
         self.name = name
-        self.format = format or ("word2vec-text" if name == "-" else SUFFIXES.get(Path(name).suffix))
-        self.format = self.format or "firth"
+        usual = "word2vec-text" if name == "-" else SUFFIXES.get(Path(name).suffix, "firth")
+        self.format = format or usual
         format_of(self.format)
         if name != "-":
-            with contextlib.suppress(_TriedError):
-                open_ = atomic_folder if self.format == "firth" else atomic_file
-                with open_(name):
-                    raise _TriedError
+            writer: Any = atomic_folder if self.format == "firth" else atomic_file
+            with contextlib.suppress(_TriedError), writer(name):
+                raise _TriedError
         elif self.format == "firth":
             raise ValueError("a firth folder cannot be written to stdout: choose another format")
 

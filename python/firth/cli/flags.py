@@ -36,7 +36,7 @@ def threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all)")
 
 
-def add_fields(parser: argparse.ArgumentParser, model: type[Any]) -> None:
+def add_fields(parser: argparse._ActionsContainer, model: type[Any]) -> None:
     """Add one flag for each field of a dataclass.
 
     ``lr: float = 0.025`` becomes ``--lr X``; a bool becomes ``--name`` and ``--no-name``; a Literal
@@ -91,8 +91,8 @@ def _settings(hint: Any, name: str) -> dict[str, Any]:
         kind = kinds[0]
         if kind is bool and not nullable:
             return {"action": argparse.BooleanOptionalAction}
-        if get_origin(kind) is Literal and all(isinstance(v, str) for v in get_args(kind)):
-            return {"choices": [*get_args(kind), *(["none"] if nullable else [])]}
+        if get_origin(kind) is Literal and not nullable:
+            return {"choices": get_args(kind)}
         if kind in METAVARS:
             return {"type": or_none(kind) if nullable else kind, "metavar": METAVARS[kind]}
     raise TypeError(f"add_fields: {name}: no flag for a field of type {hint}")
@@ -117,7 +117,9 @@ def _shown(value: object) -> str:
 def parameters(model: type[Any]) -> dict[str, str]:
     """Return what the docstring (numpydoc) says about each parameter, as one line each."""
     text = inspect.getdoc(model) or ""
-    section = re.search(r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S.*\n-+$|\Z)", text, re.M | re.S)
+    section = re.search(
+        r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", text, re.M | re.S
+    )
     found: dict[str, str] = {}
     names: list[str] = []
     for line in section[1].splitlines() if section else ():

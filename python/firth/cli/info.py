@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     counts = embedding.counts
     facts: dict[str, Any] = {
         "path": name,
-        "format": formats.sniffed(name),
+        "format": formats._sniffed(name),
         "bytes": files.size(name),
         "keys": len(embedding),
         "dim": int(embedding.vectors.shape[1]),

@@ -18,7 +18,7 @@ def arguments(parser: cli.Parser) -> None:
         "read, the word that was asked for comes first on each line."
     )
     parser.add_argument("vectors", metavar="VECTORS", help="a firth folder or a file of vectors")
-    parser.add_argument("words", metavar="WORD", nargs="*", help="words; without any, lines of stdin")
+    parser.add_argument("words", metavar="WORD", nargs="*", help="without any: lines of stdin")
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default: 10)")
     parser.add_argument(
         "--among", type=int, metavar="N", help="search the first N words only (default: all)"
@@ -58,9 +58,7 @@ def _print(
 ) -> None:
     if not words:
         return
-    ids, scores = embedding.nearest(
-        words, options.k, among=options.among, threads=options.threads
-    )
+    ids, scores = embedding.nearest(words, options.k, among=options.among, threads=options.threads)
     for word, row, cosines in zip(words, ids.tolist(), scores.tolist(), strict=True):
         found = [(embedding.keys[i], score) for i, score in zip(row, cosines, strict=True)]
         if options.json:

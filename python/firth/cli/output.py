@@ -17,7 +17,7 @@ def table(rows: Iterable[Iterable[object]]) -> None:
 def as_json(value: Any, *, indent: int | None = None) -> None:
     """Print one value as JSON: on one line, or indented.
 
-    It is ASCII: bytes that are not UTF-8 are in a word as lone surrogates, which only an escape can carry.
+    It is ASCII: what is not UTF-8 in a word is a lone surrogate, which only an escape can carry.
     """
     sys.stdout.write(json.dumps(value, indent=indent, allow_nan=False) + "\n")
     sys.stdout.flush()

@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -48,7 +47,7 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
         parser.add_argument(
             "input",
             metavar="INPUT",
-            help="text, one sentence per line; - for stdin; .gz, .bz2 and .xz are unpacked",
+            help="text, one sentence per line, may be a .gz, .bz2, .xz or .zst; - for stdin",
         )
         parser.add_argument(
             "-o", "--output", metavar="OUT", required=True, help="where to write; - for stdout"
@@ -72,8 +71,8 @@ def run(options: argparse.Namespace) -> int:
         options.usage("--json and the vectors cannot both go to stdout")
     destination = files.Destination(options.output, options.format)
     start = time.perf_counter()
-    with Interrupts() as interrupts, files.incoming(options.input) as text:
-        embedding = trained(model, text, options.progress)
+    with Interrupts() as interrupts:
+        embedding = trained(model, options.input, options.progress)
         with interrupts.deferred():
             destination.write(embedding)
     interrupted = interrupts.count > 0
@@ -97,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     return cli.INTERRUPTED if interrupted else cli.DONE
 
 
-def trained(model: Any, text: Any, progress: bool | None) -> "Embedding":
+def trained(model: Any, text: str, progress: bool | None) -> "Embedding":
     """Return what the model learns from the text, also if Ctrl-C ends it early.
 
     Raises
@@ -115,7 +114,7 @@ def trained(model: Any, text: Any, progress: bool | None) -> "Embedding":
 
 
 class Interrupts:
-    """Counts Ctrl-C. The first one while a result is written waits until it is: it is to be kept."""
+    """Counts Ctrl-C. The first one while a result is written waits: the result is to be kept."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -10,7 +10,8 @@ import numpy as np
 
 from firth import kernels
 from firth._errors import FormatError
-from firth.evaluate.questions import FilePath, fold, lines, quoted, rows
+from firth._reading import AnyPath
+from firth.evaluate.questions import fold, lines, quoted, rows
 
 if TYPE_CHECKING:
     from firth._backend import Floats, Longs
@@ -120,7 +121,7 @@ class Analogies:
 
 def analogies(
     embedding: "Embedding",
-    questions: FilePath | Iterable[Question],
+    questions: AnyPath | Iterable[Question],
     *,
     restrict: int | None = 30_000,
     method: Literal["add", "mul"] = "add",
@@ -226,7 +227,7 @@ def analogies(
     )
 
 
-def read_analogies(path: FilePath) -> dict[str, list[Question]]:
+def read_analogies(path: AnyPath) -> dict[str, list[Question]]:
     """Return the questions of each section; those before any ``: name`` are under "questions"."""
     sections: dict[str, list[Question]] = {}
     name, line, empty = "questions", 0, True

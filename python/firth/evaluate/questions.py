@@ -1,13 +1,12 @@
 """What all evaluations share: question files read line by line, words found in either case."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-FilePath = str | os.PathLike[str]
+from firth._reading import AnyPath
 
 
-def lines(path: FilePath) -> Iterator[tuple[int, str]]:
+def lines(path: AnyPath) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line) for all lines that hold anything but a comment (#).
 
     UTF-8, with or without a byte order mark; bytes that are not UTF-8 become lone surrogates, as in

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from firth._errors import FormatError
-from firth.evaluate.questions import FilePath, fold, lines, quoted, rows
+from firth._reading import AnyPath
+from firth.evaluate.questions import fold, lines, quoted, rows
 
 if TYPE_CHECKING:
     from firth._backend import Doubles
@@ -66,7 +67,7 @@ class WordPairs:
 
 def word_pairs(
     embedding: "Embedding",
-    pairs: FilePath | Iterable[tuple[str, str, float]],
+    pairs: AnyPath | Iterable[tuple[str, str, float]],
     *,
     ignore_case: bool = True,
     oov: Literal["skip", "zero"] = "skip",
@@ -115,7 +116,7 @@ def word_pairs(
     >>> vectors = np.array([[1, 0], [0.9, 0.1], [0, 1]], dtype=np.float32)
     >>> people = [("cat", "dog", 9), ("cat", "car", 1.5), ("dog", "car", 2), ("cat", "axolotl", 5)]
     >>> print(word_pairs(Embedding(["cat", "dog", "car"], vectors), people))
-    pairs: Spearman 1.000, Pearson 1.000, 3 of 4 pairs known (75.0%, the others left out)
+    pairs: Spearman 1.000, Pearson 0.999, 3 of 4 pairs known (75.0%, the others left out)
     """
     if oov not in ("skip", "zero"):
         raise ValueError(f"word_pairs: oov={oov!r} is neither 'skip' nor 'zero'")
@@ -159,7 +160,7 @@ def word_pairs(
     )
 
 
-def read_pairs(path: FilePath) -> Iterator[tuple[str, str, float]]:
+def read_pairs(path: AnyPath) -> Iterator[tuple[str, str, float]]:
     """Yield (word, word, score) from a file; `word_pairs` says what such a file looks like."""
     line, empty, first = 0, True, True
     for line, text in lines(path):

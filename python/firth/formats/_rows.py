@@ -1,13 +1,14 @@
 """Rows of text, a key and its numbers each: what the word2vec and the GloVe text format share."""
 
 import re
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from firth._errors import FormatError
 from firth._reading import CheckedReader
-from firth._vectors import first_not_finite
+from firth._vectors import BLOCK, first_not_finite
 
 Floats = npt.NDArray[np.float32]
 
@@ -132,11 +133,34 @@ def encoded(key: str, name: str) -> bytes:
     return raw
 
 
-def formatted(vector: Floats) -> bytes:
-    """Return numbers as text, each the shortest that reads back as the same float32."""
-    texts = list(map(str, vector))
-    back = np.array(list(map(float, texts)), np.float32)
-    if not np.array_equal(back, vector):  # rounding to float64 first can go the other way
-        pairs = zip(texts, vector, back, strict=True)
-        texts = [text if was == is_ else repr(float(was)) for text, was, is_ in pairs]
-    return " ".join(texts).encode("ascii")
+def write_rows(file: BinaryIO, keys: list[bytes], vectors: Floats) -> None:
+    """Write a line per key, each number with the fewest digits that read back the same."""
+    line = b"%b " + b" ".join([b"%.*g"] * vectors.shape[1]) + b"\n"
+    step = max(1, BLOCK // 16 // vectors.shape[1])
+    for at in range(0, len(keys), step):
+        block = vectors[at : at + step]
+        pairs = np.stack([digits_of(block), block.astype(object)], axis=-1, dtype=object)
+        rows = pairs.reshape(len(block), -1).tolist()
+        names = keys[at : at + step]
+        file.writelines(line % (name, *row) for name, row in zip(names, rows, strict=True))
+
+
+def digits_of(numbers: Floats) -> npt.NDArray[np.int64]:
+    """Return how many decimal digits each finite float32 needs to be told from its neighbours.
+
+    6 to 9, zeros at the end being dropped when they are written. 9 are always enough; fewer are if
+    what they say lies within half the distance to the next smaller float32, a millionth less, so
+    that neither the float64 arithmetic here nor a reader that goes through float64 can err.
+    """
+    exact = np.abs(numbers.astype(np.float64))
+    below = exact - np.nextafter(np.abs(numbers), np.float32(0)).astype(np.float64)
+    usual = (exact > 1e-30) & (exact < 1e30)
+    exact = np.where(usual, exact, 1)
+    exponent = np.floor(np.log10(exact))
+    result = np.full(numbers.shape, 9)
+    for digits in (8, 7, 6):
+        scale = 10.0 ** (digits - 1 - exponent)
+        error = np.abs(np.rint(exact * scale) / scale - exact)
+        result[error < 0.499999 * below] = digits
+    result[~usual] = 9
+    return result

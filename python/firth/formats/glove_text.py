@@ -10,7 +10,7 @@ from firth._errors import FormatError
 from firth._files import atomic_file
 from firth._reading import AnyPath, CheckedReader
 from firth.embedding import Embedding
-from firth.formats._rows import BOM, encoded, formatted, is_number, longest_line, parse_rows
+from firth.formats._rows import BOM, encoded, is_number, longest_line, parse_rows, write_rows
 
 _CHUNK = 1 << 20
 _MOST_NUMBERS = 100_000
@@ -45,8 +45,7 @@ def write(embedding: Embedding, path: AnyPath) -> None:
     if keys[0].startswith(BOM):
         raise ValueError(f"glove-text: key {embedding.keys[0]!r} looks like a byte order mark")
     with atomic_file(path) as file:
-        for key, vector in zip(keys, embedding.vectors, strict=True):
-            file.write(key + b" " + formatted(vector) + b"\n")
+        write_rows(file, keys, embedding.vectors)
 
 
 def _first_row(file: CheckedReader) -> int:

@@ -10,7 +10,7 @@ from firth._errors import FormatError
 from firth._files import atomic_file
 from firth._reading import AnyPath, CheckedReader
 from firth.embedding import Embedding
-from firth.formats._rows import NUMERIC, encoded, formatted, header_of, parse_rows, read_header
+from firth.formats._rows import NUMERIC, encoded, header_of, parse_rows, read_header, write_rows
 
 
 def sniff(path: Path, head: bytes) -> bool:
@@ -39,5 +39,4 @@ def write(embedding: Embedding, path: AnyPath) -> None:
     keys = [encoded(key, "word2vec-text") for key in embedding.keys]
     with atomic_file(path) as file:
         file.write(b"%d %d\n" % (len(embedding), embedding.dim))
-        for key, vector in zip(keys, embedding.vectors, strict=True):
-            file.write(key + b" " + formatted(vector) + b"\n")
+        write_rows(file, keys, embedding.vectors)

@@ -1,0 +1,11 @@
+"""The kernels in plain array code over numpy or cupy: the fallback where nothing is compiled.
+
+Each function has the signature of its compiled twin; ``threads`` and ``isa`` have no meaning here
+and are ignored.
+"""
+
+from firth._arrays._cosine import topk
+from firth._arrays._negative_sampling import alias_table, negative_sampling
+from firth._arrays._tokens import WordCounter, tokens
+
+__all__ = ["WordCounter", "alias_table", "negative_sampling", "tokens", "topk"]

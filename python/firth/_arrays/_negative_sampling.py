@@ -1,0 +1,177 @@
+"""negative_sampling in array code, and its alias table."""
+
+import importlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from firth._backend import Doubles, Floats, Ids, Longs
+from firth._random import STREAM_NEGATIVE, STREAM_POSITION, draw_pairs
+
+
+def alias_table(*, weights: Doubles) -> tuple[Ids, Ids]:
+    """Build Walker's alias table by Vose's method."""
+    height = (weights / weights.sum() * len(weights)).tolist()
+    small = [i for i, h in enumerate(height) if h < 1]
+    large = [i for i, h in enumerate(height) if h >= 1]
+    accept = np.full(len(height), 2**32 - 1, dtype=np.uint32)
+    alias = np.arange(len(height), dtype=np.uint32)
+    while small and large:
+        low, high = small.pop(), large[-1]
+        accept[low] = int(height[low] * (2**32 - 1))
+        alias[low] = high
+        height[high] -= 1 - height[low]
+        if height[high] < 1:
+            small.append(large.pop())
+    return accept, alias
+
+
+def _softplus(xp: Any, scores: Any) -> Any:
+    return xp.maximum(scores, 0) + xp.log1p(xp.exp(-xp.abs(scores)))
+
+
+def _keep(xp: Any, ids: Any, keep: Any, window: int, seed: int, epoch: int) -> tuple[Any, Any]:
+    """Return the positions that subsampling keeps and how far each one's company reaches."""
+    kept, reaches = [], []
+    for begin in range(0, len(ids), 2**20):
+        at = xp.arange(begin, min(len(ids), begin + 2**20), dtype=xp.uint64)
+        chance, size = draw_pairs(xp, seed, STREAM_POSITION, epoch, at)
+        stays = chance <= keep[ids[begin : begin + 2**20]]
+        kept.append(at[stays].astype(xp.int64))
+        reaches.append(1 + (size[stays] * xp.uint64(window) >> xp.uint64(32)).astype(xp.int64))
+    return xp.concatenate(kept), xp.concatenate(reaches)
+
+
+def _noise_words(xp: Any, accept: Any, alias: Any, seed: int, epoch: int, numbers: Any) -> Any:
+    first, second = draw_pairs(xp, seed, STREAM_NEGATIVE, epoch, numbers)
+    column = (first * xp.uint64(len(accept)) >> xp.uint64(32)).astype(xp.int64)
+    return xp.where(second <= accept[column], column, alias[column].astype(xp.int64))
+
+
+def negative_sampling(
+    *,
+    input: Floats,
+    output: Floats,
+    ids: Ids,
+    offsets: Longs,
+    keep: Ids,
+    accept: Ids,
+    alias: Ids,
+    window: int,
+    negative: int,
+    cbow: bool,
+    block: int,
+    shared: int,
+    piece: int,
+    seed: int,
+    epoch: int,
+    lr_begin: float,
+    lr_end: float,
+    threads: int,
+    isa: str,
+    progress: Callable[[int, float, int], object] | None,
+) -> tuple[float, int, int, int, int]:
+    """Train with the blocks of a piece together: all its steps are taken from one state of the tables."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for below
+        return _negative_sampling(
+            input, output, ids, offsets, keep, accept, alias, window, negative, cbow,
+            block, shared, piece, seed, epoch, lr_begin, lr_end, progress,
+        )  # fmt: skip
+
+
+def _negative_sampling(
+    input: Any, output: Any, ids: Any, offsets: Any, keep: Any, accept: Any, alias: Any,
+    window: int, negative: int, cbow: bool, block: int, shared: int, piece: int,
+    seed: int, epoch: int, lr_begin: float, lr_end: float,
+    progress: Callable[[int, float, int], object] | None,
+) -> tuple[float, int, int, int, int]:  # fmt: skip
+    xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
+    none = -1
+    if len(ids) == 0:
+        return 0.0, 0, 0, none, none
+    if int(ids.max()) >= len(input):
+        return 0.0, 0, 0, none, int(xp.argmax(ids >= len(input)))
+    kept, reaches = _keep(xp, ids, keep, window, seed, epoch)
+    if len(kept) == 0:
+        return 0.0, 0, 0, none, none
+    words = ids[kept].astype(xp.int64)
+    sentence = xp.searchsorted(offsets, kept, side="right")
+    begins, ends = (xp.searchsorted(kept, offsets[sentence - side]) for side in (1, 0))
+    loss, pairs, told = 0.0, 0, time.monotonic()
+    for begin in range(0, len(ids), piece):
+        first, last = (int(i) for i in xp.searchsorted(kept, xp.asarray([begin, begin + piece])))
+        if first == last:
+            continue
+        centres = xp.arange(first, last)
+        others = []  # for each distance: the company's words, and which centres have such company
+        for distance in [*range(-window, 0), *range(1, window + 1)]:
+            at = centres + distance
+            valid = (abs(distance) <= reaches[first:last]) & (at >= begins[first:last])
+            valid &= at < ends[first:last]
+            if bool(valid.any()):
+                others.append((words[xp.clip(at, 0, len(words) - 1)], valid))
+        count = sum(
+            (valid.astype(xp.float32) for _, valid in others), xp.zeros(len(centres), xp.float32)
+        )
+        blocks = -(-len(centres) // block)
+        base = (begin + xp.arange(blocks, dtype=xp.uint64)[:, None] * xp.uint64(block)) * xp.uint64(
+            shared
+        )
+        numbers = base + xp.arange(shared, dtype=xp.uint64)
+        negatives = _noise_words(xp, accept, alias, seed, epoch, numbers)
+        mine = negatives[xp.arange(len(centres)) // block]  # (centres, shared)
+        own = words[first:last]
+        lr = xp.float32(lr_begin + (lr_end - lr_begin) * begin / len(ids))
+        if cbow:
+            left = sum(
+                (input[word] * valid[:, None] for word, valid in others), xp.zeros_like(input[own])
+            )
+            left = left / xp.maximum(count, 1)[:, None]
+            targets = [(own, count > 0)]
+        else:
+            left, targets = input[own], others
+        weights = sum((valid.astype(xp.float32) for _, valid in targets), xp.zeros_like(count))[
+            :, None
+        ]
+        weights = weights - sum(
+            ((w[:, None] == mine) & v[:, None] for w, v in targets), xp.zeros(1)
+        )
+        weights = (weights * (negative / shared)).astype(xp.float32)
+
+        padded = xp.zeros((blocks * block, left.shape[1]), dtype=xp.float32)
+        padded[: len(centres)] = left
+        padded = padded.reshape(blocks, block, -1)
+        noise = output[negatives]  # (blocks, shared, dim)
+        scores = (padded @ noise.transpose(0, 2, 1)).reshape(-1, shared)[: len(centres)]
+        part = float((weights * _softplus(xp, scores)).sum(dtype=xp.float64))
+        steps = xp.zeros((blocks * block, shared), dtype=xp.float32)
+        steps[: len(centres)] = -lr * weights * xp.exp(-_softplus(xp, -scores))
+        steps = steps.reshape(blocks, block, shared)
+        error = (steps @ noise).reshape(blocks * block, -1)[: len(centres)]
+        noise_steps = steps.transpose(0, 2, 1) @ padded
+        target_steps = []
+        for word, valid in targets:
+            rows = output[word]
+            score = (left * rows).sum(axis=1)
+            part += float((valid * _softplus(xp, -score)).sum(dtype=xp.float64))
+            step = lr * valid * xp.exp(-_softplus(xp, score))
+            error += step[:, None] * rows
+            target_steps.append((word, step.astype(xp.float32)))
+        if not np.isfinite(part) or not bool(xp.isfinite(error).all()):
+            return loss, pairs, len(kept), begin, none
+        for word, step in target_steps:
+            xp.add.at(output, word, step[:, None] * left)
+        xp.add.at(output, negatives.reshape(-1), noise_steps.reshape(-1, left.shape[1]))
+        if cbow:
+            for word, valid in others:
+                xp.add.at(input, word, error * valid[:, None])
+        else:
+            xp.add.at(input, own, error)
+        loss += part
+        pairs += int((count > 0).sum() if cbow else count.sum())
+        if progress is not None and time.monotonic() - told > 0.05:
+            told = time.monotonic()
+            progress(min(len(ids), begin + piece), loss, pairs)
+    return loss, pairs, len(kept), none, none

@@ -1,0 +1,56 @@
+"""draw(seed, stream, epoch, index) in array code, the twin of cpp/include/firth/random.h; and the tables a model starts from.
+
+Philox 4x32-10: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from firth._backend import Floats
+
+STREAM_POSITION, STREAM_NEGATIVE, STREAM_INITIAL = 0, 1, 2
+_LOW = 0xFFFFFFFF
+
+
+def draw(xp: Any, seed: int, stream: int, epoch: int, index: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the four 32-bit words, as uint64 arrays, of each entry of ``index`` (uint64)."""
+    low = xp.uint64(_LOW)
+    shift = xp.uint64(32)
+    a, b = index & low, index >> shift
+    c, d = xp.full_like(index, stream), xp.full_like(index, epoch)
+    k0, k1 = seed & _LOW, seed >> 32
+    for _ in range(10):
+        p, q = a * xp.uint64(0xD2511F53), c * xp.uint64(0xCD9E8D57)
+        a, b, c, d = (
+            (q >> shift) ^ b ^ xp.uint64(k0),
+            q & low,
+            (p >> shift) ^ d ^ xp.uint64(k1),
+            p & low,
+        )
+        k0, k1 = (k0 + 0x9E3779B9) & _LOW, (k1 + 0xBB67AE85) & _LOW
+    return a, b, c, d
+
+
+def draw_pairs(xp: Any, seed: int, stream: int, epoch: int, numbers: Any) -> tuple[Any, Any]:
+    """Return the two words of each numbered pair (two pairs a draw)."""
+    a, b, c, d = draw(xp, seed, stream, epoch, numbers >> xp.uint64(1))
+    odd = (numbers & xp.uint64(1)).astype(bool)
+    return xp.where(odd, c, a), xp.where(odd, d, b)
+
+
+def initial_rows(seed: int, first: int, last: int, dim: int) -> Floats:
+    """Return rows [first, last) of the table every model starts from: uniform in [-0.5, 0.5) / dim.
+
+    A row depends on the seed and its own number alone, so a table that grows keeps its rows.
+    """
+    rows = np.empty((last - first, dim), dtype=np.float32)
+    chunk = max(1, 2**20 // dim)
+    for begin in range(first, last, chunk):
+        end = min(last, begin + chunk)
+        word = np.arange(begin * dim // 4, -(-end * dim // 4), dtype=np.uint64)
+        bits = np.stack(draw(np, seed, STREAM_INITIAL, 0, word), axis=1).reshape(-1)
+        skip = begin * dim % 4
+        units = (bits[skip : skip + (end - begin) * dim] >> np.uint64(8)).astype(np.float32)
+        rows[begin - first : end - first] = (units / 2**24 - 0.5).reshape(-1, dim) / dim
+    return rows

@@ -1,0 +1,279 @@
+"""negative_sampling: check the tables and the corpus, call the backend; and the tables of its draws."""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from firth._backend import Doubles, Floats, Ids, Longs, backend_of
+
+
+class Noise(NamedTuple):
+    """Walker's alias table of a distribution over words, two draws a sample.
+
+    Attributes
+    ----------
+    accept, alias
+        (words,) uint32: a drawn column is taken if the second draw is at most ``accept``, else its alias is.
+    """
+
+    accept: Ids
+    alias: Ids
+
+
+class Pass(NamedTuple):
+    """What one pass of :func:`negative_sampling` did.
+
+    Attributes
+    ----------
+    loss
+        Mean loss of a pair, summed in double precision; 0 if there was no pair.
+    pairs
+        (input, target) pairs trained; for CBOW, centres with company.
+    kept
+        Tokens that subsampling kept.
+    """
+
+    loss: float
+    pairs: int
+    kept: int
+
+
+def noise(counts: npt.ArrayLike, exponent: float = 0.75) -> Noise:
+    """Return the noise distribution proportional to ``counts ** exponent``.
+
+    Parameters
+    ----------
+    counts
+        (words,) how often each word was seen, not negative.
+    exponent
+        3/4 in Mikolov et al. (2013), section 2.2; 0 draws all words alike.
+
+    Raises
+    ------
+    ValueError
+        If there is no word, or a weight is negative or not finite, or all are 0.
+
+    Examples
+    --------
+    >>> noise([3, 1], exponent=1).accept.shape
+    (2,)
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if counts.ndim != 1 or not 0 < len(counts) < 2**32 - 1:
+        raise ValueError(
+            f"noise: counts has shape {counts.shape}, expected (words,) with words > 0"
+        )
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        weights: Doubles = np.power(counts, exponent)
+        total = float(weights.sum())
+    if not (counts.min() >= 0 and np.isfinite(total) and total > 0):
+        raise ValueError(
+            f"noise: counts ** {exponent} sums to {total}, expected a positive finite number"
+        )
+    return Noise(*backend_of(weights).alias_table(weights=weights))
+
+
+def keep_chances(counts: npt.ArrayLike, sample: float) -> Ids:
+    """Return how likely subsampling keeps each word, as thresholds for 32-bit draws.
+
+    A word of relative frequency f stays with probability ``sqrt(sample / f) + sample / f``, as in
+    word2vec.c (the paper's section 2.3 has another formula).
+
+    Parameters
+    ----------
+    counts
+        (words,) how often each word was seen.
+    sample
+        About the frequency above which words are thinned out; 0 keeps everything.
+
+    Returns
+    -------
+    (words,) uint32: a word stays if its draw is at most this.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if not (np.isfinite(sample) and sample >= 0):
+        raise ValueError(f"keep_chances: sample={sample} is not 0 or a positive number")
+    if sample == 0:
+        return np.full(len(counts), 2**32 - 1, dtype=np.uint32)
+    share = sample * counts.sum() / np.maximum(counts, 1)
+    chance = np.minimum(1.0, np.sqrt(share) + share)
+    return np.maximum(np.round(chance * 2.0**32) - 1, 0).astype(np.uint32)
+
+
+def _check_table(table: Floats, name: str) -> None:
+    if table.dtype != np.float32:
+        raise TypeError(f"negative_sampling: {name} has dtype {table.dtype}, expected float32")
+    if table.ndim != 2 or 0 in table.shape:
+        raise ValueError(
+            f"negative_sampling: {name} has shape {table.shape}, expected (words, dim)"
+        )
+    if not (table.flags.c_contiguous and table.flags.writeable):
+        raise ValueError(
+            f"negative_sampling: {name} must be C-contiguous and writeable, it is updated in place"
+        )
+
+
+def negative_sampling(
+    input: Floats,
+    output: Floats,
+    ids: Ids,
+    offsets: Longs,
+    *,
+    keep: Ids,
+    noise: Noise,
+    window: int = 5,
+    negative: int = 5,
+    cbow: bool = False,
+    seed: int = 1,
+    epoch: int = 0,
+    lr: tuple[float, float] = (0.025, 0.025),
+    block: int = 32,
+    shared: int = 32,
+    piece: int = 4096,
+    threads: int | None = None,
+    progress: Callable[[int, float, int], object] | None = None,
+    backend: ModuleType | None = None,
+    isa: str | None = None,
+) -> Pass:
+    """Train skip-gram or CBOW vectors with negative sampling, one pass over a corpus, in place.
+
+    Blocks of ``block`` centres share ``shared`` negatives, each weighing ``negative / shared``:
+    the expected gradient is that of ``negative`` private ones. Threads update rows without locks.
+    The definition is in ``cpp/include/firth/negative_sampling.h``.
+
+    Parameters
+    ----------
+    input, output
+        (words, dim) float32 tables, C-contiguous, updated in place.
+    ids
+        (tokens,) uint32 words of the corpus.
+    offsets
+        (sentences + 1,) int64: sentence s is ``ids[offsets[s]:offsets[s + 1]]``.
+    keep
+        (words,) uint32, from :func:`keep_chances`.
+    noise
+        From :func:`noise`.
+    window
+        Largest distance of company, in kept tokens; each centre draws its own from 1 to this.
+    negative
+        Noise words a pair, in expectation; 0 is an error, since nothing would be learnt apart.
+    cbow
+        The company predicts the centre, instead of the centre its company.
+    seed, epoch
+        What is drawn depends on these and on the position in the corpus alone.
+    lr
+        Learning rate at the beginning and at the end of this pass; linear between.
+    block, shared
+        Multiples of 16.
+    piece
+        Tokens a task; an even number.
+    threads
+        None: as many as :func:`firth.set_num_threads` says.
+    progress
+        Called about every 50 ms with (tokens done, loss so far, pairs so far); what it raises stops the pass.
+
+    Returns
+    -------
+    Pass
+
+    Raises
+    ------
+    FloatingPointError
+        A score was infinite or not a number; the block that met it was not applied.
+    ValueError, TypeError
+        An argument is out of its range, or an array has another shape or dtype.
+
+    References
+    ----------
+    Mikolov, Sutskever, Chen, Corrado and Dean, "Distributed representations of words and phrases
+    and their compositionality" (2013). Ji, Satish, Li and Dubey, "Parallelizing word2vec in shared
+    and distributed memory" (2016), for sharing negatives.
+    """
+    _check_table(input, "input")
+    _check_table(output, "output")
+    words = len(input)
+    if output.shape != input.shape:
+        raise ValueError(
+            f"negative_sampling: output has shape {output.shape}, expected {input.shape}"
+        )
+    for name, array, dtype in (
+        ("ids", ids, np.uint32),
+        ("offsets", offsets, np.int64),
+        ("keep", keep, np.uint32),
+        ("noise.accept", noise.accept, np.uint32),
+        ("noise.alias", noise.alias, np.uint32),
+    ):
+        if array.dtype != dtype or array.ndim != 1:
+            raise TypeError(
+                f"negative_sampling: {name} is {array.ndim}-d {array.dtype}, expected 1-d {np.dtype(dtype)}"
+            )
+    for name, array in (
+        ("keep", keep),
+        ("noise.accept", noise.accept),
+        ("noise.alias", noise.alias),
+    ):
+        if len(array) != words:
+            raise ValueError(
+                f"negative_sampling: {name} has {len(array)} entries, expected one for each of {words} words"
+            )
+    if len(noise.alias) and int(noise.alias.max()) >= words:
+        raise ValueError(
+            f"negative_sampling: noise.alias has {noise.alias.max()}, expected words below {words}"
+        )
+    sound = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(ids)
+    if not sound or not bool((offsets[1:] >= offsets[:-1]).all()):
+        raise ValueError(f"negative_sampling: offsets must rise from 0 to the {len(ids)} tokens")
+    for name, value, least, most in (
+        ("window", window, 1, 10_000),
+        ("negative", negative, 1, 10_000),
+        ("epoch", epoch, 0, 2**32 - 1),
+        ("seed", seed, 0, 2**64 - 1),
+        ("block", block, 16, 4096),
+        ("shared", shared, 16, 4096),
+        ("piece", piece, 2, 2**20),
+        ("threads", threads or 0, 0, 4096),
+    ):
+        if not least <= value <= most:
+            raise ValueError(f"negative_sampling: {name}={value} is not between {least} and {most}")
+    if block % 16 or shared % 16 or piece % 2:
+        raise ValueError(
+            f"negative_sampling: block={block} and shared={shared} must be multiples of 16, piece={piece} even"
+        )
+    if not all(np.isfinite(rate) and rate >= 0 for rate in lr):
+        raise ValueError(f"negative_sampling: lr={lr} is not a pair of numbers from 0 on")
+    loss, pairs, kept, blown_up, unknown = backend_of(
+        input, output, ids, offsets, backend=backend
+    ).negative_sampling(
+        input=input,
+        output=output,
+        ids=ids,
+        offsets=offsets,
+        keep=keep,
+        accept=noise.accept,
+        alias=noise.alias,
+        window=window,
+        negative=negative,
+        cbow=cbow,
+        block=block,
+        shared=shared,
+        piece=piece,
+        seed=seed,
+        epoch=epoch,
+        lr_begin=lr[0],
+        lr_end=lr[1],
+        threads=threads or 0,
+        isa=isa or "",
+        progress=progress,
+    )
+    if unknown >= 0:
+        raise ValueError(
+            f"negative_sampling: ids[{unknown}] is {ids[unknown]}, expected a word below {words}"
+        )
+    if blown_up >= 0:
+        raise FloatingPointError(
+            f"negative_sampling: epoch {epoch}: a score near token {blown_up} is not finite; lower lr={lr[0]:g}"
+        )
+    return Pass(loss / pairs if pairs else 0.0, pairs, kept)

@@ -1,5 +1,5 @@
 // Memory straight from the system: it comes zeroed, goes back at once when freed, and a big piece can lie on huge
-// pages. malloc promises none of the three, and the memory use of reading a corpus rests on them.
+// pages. malloc promises none of this, and the memory use of reading a corpus rests on them.
 #pragma once
 
 #include <sys/mman.h>
@@ -13,15 +13,7 @@ namespace firth {
 class Pages {
  public:
   Pages() = default;
-  explicit Pages(std::size_t bytes) : bytes_(bytes) {
-    if (bytes == 0) return;
-    data_ = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data_ == MAP_FAILED) {
-      data_ = nullptr;
-      throw std::bad_alloc();
-    }
-    if (bytes >= std::size_t{4} << 20) madvise(data_, bytes, MADV_HUGEPAGE);  // advice only
-  }
+  explicit Pages(std::size_t bytes) { resize(bytes); }
   Pages(Pages&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
   Pages& operator=(Pages&& other) noexcept {
     std::swap(data_, other.data_);
@@ -31,6 +23,21 @@ class Pages {
   ~Pages() {
     if (data_) munmap(data_, bytes_);
   }
+
+  // What was there stays (its address does not); what is new is zero. Only what is touched takes memory.
+  void resize(std::size_t bytes) {
+    if (bytes == 0) {
+      *this = Pages();
+      return;
+    }
+    constexpr int kAsked = PROT_READ | PROT_WRITE, kKind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* fresh = data_ ? mremap(data_, bytes_, bytes, MREMAP_MAYMOVE) : mmap(nullptr, bytes, kAsked, kKind, -1, 0);
+    if (fresh == MAP_FAILED) throw std::bad_alloc();
+    data_ = fresh;
+    bytes_ = bytes;
+    if (bytes >= std::size_t{4} << 20) madvise(data_, bytes, MADV_HUGEPAGE);  // advice only
+  }
+  std::size_t bytes() const { return bytes_; }
 
   template <class T>
   T* as() const {

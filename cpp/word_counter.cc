@@ -90,11 +90,17 @@ void WordCounter::check() {
   if (failure_) std::rethrow_exception(failure_);
 }
 
-i64 WordCounter::add_blocks(i64 blocks) {
+i64 WordCounter::add_blocks(i64 blocks, i64 bytes) {
   flush_tokens();
   const i64 first = this->blocks();
   blocks_.resize(blocks_.size() + static_cast<std::size_t>(blocks));
+  make_room(bytes / 2 + blocks);
   return first;
+}
+
+void WordCounter::make_room(i64 tokens) {
+  const std::size_t wanted = static_cast<std::size_t>(used_ + tokens) * sizeof(u32);
+  if (wanted > numbers_.bytes()) numbers_.resize(wanted);
 }
 
 void WordCounter::count_text(i64 block, int worker, const unsigned char* text, i64 size, Range range) {
@@ -153,9 +159,9 @@ void WordCounter::count(Block& block, Worker& worker, const unsigned char* text,
 }
 
 void WordCounter::keep(Block& block, const u32* numbers, i64 tokens) {
-  block.memory = Pages(static_cast<std::size_t>(tokens) * sizeof(u32));
-  if (tokens) std::memcpy(block.memory.as<u32>(), numbers, static_cast<std::size_t>(tokens) * sizeof(u32));
+  block.place = used_.fetch_add(tokens);
   block.tokens = tokens;
+  if (tokens) std::memcpy(numbers_.as<u32>() + block.place, numbers, static_cast<std::size_t>(tokens) * sizeof(u32));
 }
 
 void WordCounter::add_token(const unsigned char* bytes, i64 length) {
@@ -172,6 +178,7 @@ void WordCounter::end_sentence() {
 
 void WordCounter::flush_tokens() {
   if (loose_.empty()) return;
+  make_room(static_cast<i64>(loose_.size()));
   Block& block = blocks_.emplace_back();
   keep(block, loose_.data(), static_cast<i64>(loose_.size()));
   block.breaks.swap(loose_breaks_);
@@ -222,7 +229,7 @@ void WordCounter::assign(const std::vector<u32>& numbers) {
 void WordCounter::encode(i64 block) {
   Block& mine = blocks_[block];
   const u32* id_of = workers_[mine.worker]->final.data();
-  u32* ids = mine.memory.as<u32>();
+  u32* ids = numbers_.as<u32>() + mine.place;
   i64 at = 0, kept = 0;
   const auto encode_until = [&](i64 end) {
     for (; at < end; ++at) {
@@ -265,11 +272,30 @@ void WordCounter::write_offsets(i64* offsets) const {
   each_sentence_end([&](i64 end) { *++offsets = end; });
 }
 
-void WordCounter::write_ids(i64 block, u32* ids) {
-  Block& mine = blocks_[block];
-  if (mine.tokens)
-    std::memcpy(ids + mine.first, mine.memory.as<u32>(), static_cast<std::size_t>(mine.tokens) * sizeof(u32));
-  mine.memory = Pages();
+// Moves every block to its place in the corpus. Blocks lie nearly in order, so that seldom one must step aside for
+// another that goes where it lies.
+Pages WordCounter::take_ids() {
+  u32* ids = numbers_.as<u32>();
+  std::vector<Block*> by_place;
+  for (Block& block : blocks_) by_place.push_back(&block);
+  std::sort(by_place.begin(), by_place.end(), [](const Block* a, const Block* b) { return a->place < b->place; });
+  std::size_t next = 0;  // blocks before it in by_place were moved or have stepped aside
+  i64 total = 0;
+  for (Block& block : blocks_) {
+    for (; next < by_place.size() && by_place[next]->place < block.first + block.tokens; ++next) {
+      Block& other = *by_place[next];
+      if (&other == &block || other.first < block.first) continue;
+      other.aside.assign(ids + other.place, ids + other.place + other.tokens);
+    }
+    const bool aside = !block.aside.empty();
+    if (block.tokens)
+      std::memmove(ids + block.first, aside ? block.aside.data() : ids + block.place,
+                   static_cast<std::size_t>(block.tokens) * sizeof(u32));
+    block.aside = {};
+    total += block.tokens;
+  }
+  numbers_.resize(static_cast<std::size_t>(total) * sizeof(u32));
+  return std::move(numbers_);
 }
 
 }  // namespace firth

@@ -3,6 +3,7 @@
 // Neither the cut into blocks nor the number of threads changes the result.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <exception>
 #include <memory>
@@ -22,8 +23,8 @@ class WordCounter {
   // more than `max_words` different words.
   WordCounter(const Kernels& kernels, int workers, u64 seed, u32 max_words);
 
-  // Room for so many more blocks, filled in any order by any threads; returns the number of the first.
-  i64 add_blocks(i64 blocks);
+  // Room for so many more blocks of so much text in all, filled in any order by any threads; the number of the first.
+  i64 add_blocks(i64 blocks, i64 bytes);
   // Fills a block with the tokens that start in `range` of the text or the file. They throw nothing: see check().
   void count_text(i64 block, int worker, const unsigned char* text, i64 size, Range range);
   void count_file(i64 block, int worker, int file, Range range);
@@ -51,18 +52,18 @@ class WordCounter {
   // After assign(): turns the numbers of a block into ids; any order, any threads.
   i64 blocks() const { return static_cast<i64>(blocks_.size()); }
   void encode(i64 block);
-  // After encode() of all: sizes of the two arrays, then the offsets, then each block's ids, which frees the block.
+  // After encode() of all: how many ids and sentences there are, then where the sentences lie, then the ids.
   void measure(i64* kept, i64* sentences);
   void write_offsets(i64* offsets) const;
-  void write_ids(i64 block, u32* ids);
+  Pages take_ids();
 
  private:
   struct Block {
-    Pages memory;
-    i64 tokens = 0;
-    std::vector<u32> breaks;  // a sentence ends before this token of the block
+    i64 place = 0, tokens = 0;  // of its numbers in numbers_, where the block that is ready first lies first
+    i64 first = 0;              // position of its first id in the corpus, after measure()
+    std::vector<u32> breaks;    // a sentence ends before this token of the block
+    std::vector<u32> aside;     // its ids, while another block goes where they lay
     int worker = 0;
-    i64 first = 0;  // position of its first id, after measure()
   };
   struct Worker {
     Worker(u64 seed, u32 max_words);
@@ -80,7 +81,8 @@ class WordCounter {
   template <class F>
   void guarded(int worker, F work);
   void count(Block& block, Worker& worker, const unsigned char* text, i64 size, Range range);
-  static void keep(Block& block, const u32* numbers, i64 tokens);
+  void keep(Block& block, const u32* numbers, i64 tokens);
+  void make_room(i64 tokens);
   void flush_tokens();
   template <class F>
   void each_sentence_end(F f) const;
@@ -90,7 +92,9 @@ class WordCounter {
   u32 max_words_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::deque<Block> blocks_;
-  std::vector<u32> loose_;  // what add_token holds, in worker 0's numbers
+  Pages numbers_;             // of the tokens of all blocks; then ids
+  std::atomic<i64> used_{0};  // tokens in numbers_
+  std::vector<u32> loose_;    // what add_token holds, in worker 0's numbers
   std::vector<u32> loose_breaks_;
   i64 tokens_ = 0;
   std::mutex mutex_;

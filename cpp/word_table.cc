@@ -70,16 +70,23 @@ void WordTable::grow() {
 }
 
 void WordTable::add(const Tokens& args, i64 tokens, u32* ids) {
+  Slot* slots = table();  // in locals, which counting cannot change
+  u64 last = slots_ - 1;
   for (i64 i = 0; i < tokens; ++i) {
-    if (i + kAhead < tokens) __builtin_prefetch(&table()[args.hashes[i + kAhead] & (slots_ - 1)], 1);
+    if (i + kAhead < tokens) __builtin_prefetch(&slots[args.hashes[i + kAhead] & last], 1);
     const u64* key = args.keys + 2 * i;
+    const u64 hashed = args.hashes[i];
+    const i64 length = args.lengths[i];
     const unsigned char* bytes = args.text + args.starts[i];
-    Slot* slot = probe(key, bytes, args.lengths[i], args.hashes[i]);
-    if (slot->count) {
-      ++slot->count;
-      ids[i] = slot->number;
+    u64 at = hashed & last;
+    while (slots[at].count && !holds(slots[at], key, bytes, length, hashed)) at = (at + 1) & last;
+    if (slots[at].count) [[likely]] {
+      ++slots[at].count;
+      ids[i] = slots[at].number;
     } else {
-      ids[i] = insert(slot, key, bytes, args.lengths[i], args.hashes[i], 1);
+      ids[i] = insert(&slots[at], key, bytes, length, hashed, 1);
+      slots = table();
+      last = slots_ - 1;
     }
   }
 }

@@ -76,7 +76,7 @@ class Reader {
   void add_file(int file, i64 begin, i64 end) {
     count_waiting(true);
     const i64 blocks = (end - begin + WordCounter::kBlock - 1) / WordCounter::kBlock;
-    const i64 first = counter_.add_blocks(blocks);
+    const i64 first = counter_.add_blocks(blocks, end - begin);
     run(blocks, 1, threads_, [&](Range cut, int worker) {
       for (i64 i = cut.begin; i < cut.end; ++i) counter_.count_file(first + i, worker, file, piece(begin, end, i));
     });
@@ -146,11 +146,10 @@ class Reader {
     Array<i64> counts(static_cast<py::ssize_t>(found.size())), offsets(sentences + 1);
     if (!found.empty()) std::memcpy(counts.mutable_data(), found.data(), found.size() * sizeof(u64));
     counter_.write_offsets(offsets.mutable_data());
-    Array<u32> ids(kept);
-    u32* to = ids.mutable_data();
-    run(counter_.blocks(), 1, threads_, [&](Range cut, int) {
-      for (i64 i = cut.begin; i < cut.end; ++i) counter_.write_ids(i, to);
-    });
+    auto pages = std::make_unique<Pages>(counter_.take_ids());
+    u32* first = pages->as<u32>();
+    const py::capsule owner(pages.release(), [](void* memory) { delete static_cast<Pages*>(memory); });
+    const Array<u32> ids({kept}, {static_cast<py::ssize_t>(sizeof(u32))}, first, owner);
     return py::make_tuple(words, counts, ids, offsets);
   }
 
@@ -207,7 +206,7 @@ class Reader {
       if (end == 0 || !is_separator(waiting_[end - 1])) return;
     }
     const i64 blocks = (end + WordCounter::kBlock - 1) / WordCounter::kBlock;
-    const i64 first = counter_.add_blocks(blocks);
+    const i64 first = counter_.add_blocks(blocks, end);
     run(blocks, 1, threads_, [&](Range cut, int worker) {
       for (i64 i = cut.begin; i < cut.end; ++i)
         counter_.count_text(first + i, worker, waiting_.data(), end, piece(0, end, i));

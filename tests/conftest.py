@@ -31,3 +31,15 @@ def data():
     if not folder.is_dir():
         pytest.skip(f"no real data: neither $FIRTH_DATA nor {folder} is there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def file(tmp_path_factory):
+    """A function that writes bytes to a file and returns its path."""
+    folder = tmp_path_factory.mktemp("texts")
+
+    def write(text, name="text.txt"):
+        (folder / name).write_bytes(text)
+        return folder / name
+
+    return write

@@ -41,9 +41,9 @@ def test_the_readmes_lines_run(tmp_path):
     text = np.random.default_rng(1).choice(words, (400, 10))
     (tmp_path / "corpus.txt").write_text("\n".join(map(" ".join, text)), encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    program = f"import os\nos.chdir({str(tmp_path)!r})\n{code}\nprint(len(emb), ids.shape)"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code + "\nprint(len(emb), ids.shape)"],
-        cwd=tmp_path,
+        [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         text=True,
         timeout=120,

@@ -75,9 +75,10 @@ def draw_pair(seed: int, stream: int, epoch: int, index: int) -> tuple[int, int]
     return four[2:] if index % 2 else four[:2]
 
 
-def noise_word(accept, alias, first: int, second: int) -> int:
-    column = first * len(accept) >> 32
-    return column if second <= accept[column] else int(alias[column])
+def noise_word(noise, first: int, second: int) -> int:
+    column = first * len(noise) >> 32
+    accept, alias = noise[column]
+    return column if second <= accept else int(alias)
 
 
 def log_sigmoid(x: float) -> float:
@@ -96,7 +97,7 @@ def kept_tokens(ids, offsets, keep, window, seed, epoch):
 
 
 def negative_sampling(
-    input, output, ids, offsets, keep, accept, alias, *, window, negative, cbow, block, shared,
+    input, output, ids, offsets, keep, noise, *, window, negative, cbow, block, shared,
     piece, seed, epoch, lr_begin, lr_end, together=1,
 ):  # fmt: skip
     """One pass over the corpus; returns (input, output, loss, pairs, kept).
@@ -116,7 +117,7 @@ def negative_sampling(
             for number, members in enumerate(blocks[first : first + together], start=first):
                 base = (begin + number * block) * shared
                 draws = (draw_pair(seed, STREAM_NEGATIVE, epoch, base + k) for k in range(shared))
-                negatives = [noise_word(accept, alias, *pair) for pair in draws]
+                negatives = [noise_word(noise, *pair) for pair in draws]
                 for i in members:
                     _, centre, reach, sentence = kept[i]
                     around = kept[max(0, i - reach) : i] + kept[i + 1 : i + 1 + reach]
@@ -127,8 +128,8 @@ def negative_sampling(
                     for inputs, target in pairs:
                         mean = input[inputs].mean(axis=0)
                         error = np.zeros_like(mean)
-                        noise = [(n, negative / shared) for n in negatives if n != target]
-                        for word, weight, seen in [(target, 1.0, 1)] + [(*n, 0) for n in noise]:
+                        apart = [(n, negative / shared) for n in negatives if n != target]
+                        for word, weight, seen in [(target, 1.0, 1)] + [(*n, 0) for n in apart]:
                             score = float(mean @ output[word])
                             total_loss -= weight * log_sigmoid(score if seen else -score)
                             step = lr * weight * (seen - math.exp(log_sigmoid(score)))

@@ -26,7 +26,7 @@ struct Done {
 // number that is not finite or -1, position of the first id that is no word or -1). `progress`, unless None, is called
 // now and then with (tokens done, loss so far, pairs so far).
 py::tuple train(Array<float> input, Array<float> output, const Array<u32>& ids, const Array<i64>& offsets,
-                const Array<u32>& keep, const Array<u32>& accept, const Array<u32>& alias, u32 window, u32 negative,
+                const Array<u32>& keep, const Array<u32>& noise, u32 window, u32 negative,
                 bool cbow, i64 block, i64 shared, i64 piece, u64 seed, u32 epoch, double lr_begin, double lr_end,
                 int threads, const std::string& isa, const py::object& progress) {
   NegativeSampling args{};
@@ -37,8 +37,7 @@ py::tuple train(Array<float> input, Array<float> output, const Array<u32>& ids, 
   args.tokens = ids.shape(0);
   args.sentences = offsets.shape(0) - 1;
   args.keep = keep.data();
-  args.accept = accept.data();
-  args.alias = alias.data();
+  args.noise = reinterpret_cast<const NoiseColumn*>(noise.data());
   args.window = window;
   args.negative = negative;
   args.cbow = cbow;
@@ -94,32 +93,31 @@ py::tuple train(Array<float> input, Array<float> output, const Array<u32>& ids, 
   return py::make_tuple(all.loss, all.pairs, all.kept, all.blown_up, all.unknown);
 }
 
-// Walker's alias table of `weights`, built by Vose's method: (accept, alias), both (words,).
-py::tuple alias_table(const Array<double>& weights) {
+// The alias table of `weights`, (words, 2), built by Vose's method.
+Array<u32> alias_table(const Array<double>& weights) {
   const i64 n = weights.shape(0);
-  Array<u32> accept(n), alias(n);
-  u32 *accepts = accept.mutable_data(), *aliases = alias.mutable_data();
+  Array<u32> table({n, i64{2}});
+  NoiseColumn* columns = reinterpret_cast<NoiseColumn*>(table.mutable_data());
   double total = 0;
   for (i64 i = 0; i < n; ++i) total += weights.data()[i];
   std::vector<double> height(static_cast<std::size_t>(n));
   std::vector<u32> small, large;
   for (i64 i = 0; i < n; ++i) {
-    height[static_cast<std::size_t>(i)] = weights.data()[i] / total * static_cast<double>(n);
-    (height[static_cast<std::size_t>(i)] < 1 ? small : large).push_back(static_cast<u32>(i));
-    accepts[i] = ~0u;
-    aliases[i] = static_cast<u32>(i);
+    const u32 word = static_cast<u32>(i);
+    height[word] = weights.data()[i] / total * static_cast<double>(n);
+    (height[word] < 1 ? small : large).push_back(word);
+    columns[word] = {~0u, word};
   }
   while (!small.empty() && !large.empty()) {
     const u32 low = small.back(), high = large.back();
     small.pop_back();
-    accepts[low] = static_cast<u32>(height[low] * 4294967295.0);
-    aliases[low] = high;
+    columns[low] = {static_cast<u32>(height[low] * 4294967295.0), high};
     height[high] -= 1 - height[low];
     if (height[high] >= 1) continue;
     large.pop_back();
     small.push_back(high);
   }
-  return py::make_tuple(accept, alias);
+  return table;
 }
 
 }  // namespace
@@ -127,7 +125,7 @@ py::tuple alias_table(const Array<double>& weights) {
 void bind_negative_sampling(py::module_& module) {
   module.def("negative_sampling", &train, py::kw_only(), py::arg("input").noconvert(), py::arg("output").noconvert(),
              py::arg("ids").noconvert(), py::arg("offsets").noconvert(), py::arg("keep").noconvert(),
-             py::arg("accept").noconvert(), py::arg("alias").noconvert(), py::arg("window"), py::arg("negative"),
+             py::arg("noise").noconvert(), py::arg("window"), py::arg("negative"),
              py::arg("cbow"), py::arg("block"), py::arg("shared"), py::arg("piece"), py::arg("seed"),
              py::arg("epoch"), py::arg("lr_begin"), py::arg("lr_end"), py::arg("threads"), py::arg("isa"),
              py::arg("progress"));

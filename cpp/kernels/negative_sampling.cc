@@ -46,7 +46,7 @@ struct Ahead {
 struct Work {
   i64 stride, tiles;                          // floats of a row; tiles of kLanes centres
   Passage passage;
-  u32* negatives;                             // (blocks of a piece, shared)
+  u32 *negatives, *negative_draws;            // (blocks of a piece, shared)
   Band band;
   float *centres, *centre_steps;              // (block, stride)
   float *company, *company_steps;             // (block + 2 window, stride)
@@ -72,6 +72,7 @@ Work carve(const NegativeSampling& a) {
   w.passage.first_draws = arena.take<u32>(a.piece + 1);
   w.passage.second_draws = arena.take<u32>(a.piece + 1);
   w.negatives = arena.take<u32>((a.piece / a.block + 2) * a.shared);
+  w.negative_draws = arena.take<u32>((a.piece / a.block + 2) * a.shared);
   w.band = {arena.take<std::int32_t>(a.block), arena.take<std::int32_t>(a.block), arena.take<float>(a.block)};
   w.centres = arena.take<float>(a.block * w.stride);
   w.centre_steps = arena.take<float>(a.block * w.stride);
@@ -358,12 +359,7 @@ void train(const NegativeSampling& a, Work& w, i64 begin, i64 end) {
   if (a.outcome->unknown >= 0) return;
   const Passage& p = w.passage;
   const i64 blocks = (p.last - p.first + a.block - 1) / a.block;
-  for (i64 n = 0; n < blocks; ++n) {
-    const u64 base = static_cast<u64>(begin + n * a.block) * static_cast<u64>(a.shared);
-    for (i64 k = 0; k < a.shared; ++k)
-      w.negatives[n * a.shared + k] =
-          noise_word(a, draw_pair(a.seed, kStreamNegative, a.epoch, base + static_cast<u64>(k)));
-  }
+  draw_negatives(a, begin, blocks, w.negatives, w.negative_draws);
   const float lr = a.lr_begin + (a.lr_end - a.lr_begin) * (static_cast<float>(begin) / static_cast<float>(a.tokens));
   for (i64 n = 0; n < blocks; ++n) {
     const Block b = block_at(a, w, n);

@@ -31,16 +31,31 @@ struct Arena {
   }
 };
 
-// Both words that the positions [begin, end) draw; begin is even. Written so that compilers make vectors of it.
-inline void draw_positions(const NegativeSampling& a, i64 begin, i64 end, u32* __restrict first, u32* __restrict second) {
-  const u64 from = static_cast<u64>(begin) / 2;
-  const i64 count = (end - begin + 1) / 2;
-  for (i64 i = 0; i < count; ++i) {
-    const Draw d = draw(a.seed, kStreamPosition, a.epoch, from + static_cast<u64>(i));
+// The pairs [begin, begin + count) of a stream; begin is even. Written so that compilers make vectors of it.
+inline void draw_pairs(const NegativeSampling& a, u32 stream, u64 begin, i64 count, u32* __restrict first,
+                       u32* __restrict second) {
+  for (i64 i = 0; i < (count + 1) / 2; ++i) {
+    const Draw d = draw(a.seed, stream, a.epoch, begin / 2 + static_cast<u64>(i));
     first[2 * i] = d.x;
     second[2 * i] = d.y;
     first[2 * i + 1] = d.z;
     second[2 * i + 1] = d.w;
+  }
+}
+
+// The negatives of a piece's blocks, (blocks, shared). Columns are all asked for before the first is read.
+inline void draw_negatives(const NegativeSampling& a, i64 begin, i64 blocks, u32* words, u32* second) {
+  for (i64 n = 0; n < blocks; ++n) {
+    const u64 base = static_cast<u64>(begin + n * a.block) * static_cast<u64>(a.shared);
+    draw_pairs(a, kStreamNegative, base, a.shared, words + n * a.shared, second + n * a.shared);
+  }
+  for (i64 k = 0; k < blocks * a.shared; ++k) {
+    words[k] = below(words[k], static_cast<u32>(a.output.rows));
+    __builtin_prefetch(a.noise + words[k]);
+  }
+  for (i64 k = 0; k < blocks * a.shared; ++k) {
+    const NoiseColumn column = a.noise[words[k]];
+    words[k] = second[k] <= column.accept ? words[k] : column.alias;
   }
 }
 
@@ -69,7 +84,7 @@ inline i64 sentence_of(const NegativeSampling& a, i64 position) {
 }
 
 inline void read_passage(const NegativeSampling& a, i64 begin, i64 end, Passage* p) {
-  draw_positions(a, begin, end, p->first_draws, p->second_draws);
+  draw_pairs(a, kStreamPosition, static_cast<u64>(begin), end - begin, p->first_draws, p->second_draws);
   i64 sentence = sentence_of(a, begin), n = 0;
   const i64 window = static_cast<i64>(a.window);
 

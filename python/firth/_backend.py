@@ -90,8 +90,7 @@ class Backend(Protocol):
         ids: Ids,
         offsets: Longs,
         keep: Ids,
-        accept: Ids,
-        alias: Ids,
+        noise: Ids,
         window: int,
         negative: int,
         cbow: bool,
@@ -107,7 +106,7 @@ class Backend(Protocol):
         progress: Callable[[int, float, int], object] | None,
     ) -> tuple[float, int, int, int, int]: ...
 
-    def alias_table(self, *, weights: Doubles) -> tuple[Ids, Ids]: ...
+    def alias_table(self, *, weights: Doubles) -> Ids: ...
 
     # topk
 

@@ -53,8 +53,7 @@ def negative_sampling(
     ids: Ids,
     offsets: Longs,
     keep: Ids,
-    accept: Ids,
-    alias: Ids,
+    noise: Ids,
     window: int,
     negative: int,
     cbow: bool,
@@ -69,7 +68,7 @@ def negative_sampling(
     isa: str,
     progress: Callable[[int, float, int], object] | None,
 ) -> tuple[float, int, int, int, int]: ...
-def alias_table(*, weights: Doubles) -> tuple[Ids, Ids]: ...
+def alias_table(*, weights: Doubles) -> Ids: ...
 
 # topk
 

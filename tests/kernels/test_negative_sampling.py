@@ -67,7 +67,7 @@ def define(problem, together):
     arrays = [settings.pop(name) for name in ("input", "output", "ids", "offsets", "keep")]
     lr = rates(problem)
     return oracle.negative_sampling(
-        *arrays, *table, lr_begin=lr[0], lr_end=lr[1], together=together, **settings
+        *arrays, table, lr_begin=lr[0], lr_end=lr[1], together=together, **settings
     )
 
 
@@ -138,7 +138,7 @@ def test_steps_follow_the_gradient_of_the_loss(on, cbow):
 
 def test_alias_tables_mean_the_distribution():
     counts = np.random.default_rng(1).zipf(1.3, 1000).clip(1, 10**6)
-    accept, alias = kernels.noise(counts)
+    accept, alias = kernels.noise(counts).T
     chances = (accept.astype(np.float64) + 1) / 2**32
     implied = chances.copy()
     np.add.at(implied, alias, 1 - chances)
@@ -148,9 +148,9 @@ def test_alias_tables_mean_the_distribution():
 
 def test_noise_draws_follow_the_distribution():
     counts = np.array([1000, 100, 10, 1, 0])
-    accept, alias = kernels.noise(counts)
+    table = kernels.noise(counts)
     pairs = (oracle.draw_pair(7, 1, 0, i) for i in range(40_000))
-    seen = np.bincount([oracle.noise_word(accept, alias, *pair) for pair in pairs], minlength=5)
+    seen = np.bincount([oracle.noise_word(table, *pair) for pair in pairs], minlength=5)
     wanted = counts**0.75 / (counts**0.75).sum() * 40_000
     assert seen[4] == 0
     assert (
@@ -186,7 +186,7 @@ class TestBadInput:
             ({"offsets": np.array([0, 4])}, ValueError, "offsets must rise"),
             ({"offsets": np.array([0, 3, 2, 5])}, ValueError, "offsets must rise"),
             ({"offsets": np.array([], np.int64)}, ValueError, "offsets must rise"),
-            ({"keep": np.zeros(3, np.uint32)}, ValueError, "keep has 3 entries"),
+            ({"keep": np.zeros(3, np.uint32)}, ValueError, r"keep has shape \(3,\)"),
             ({"ids": np.array([0, 1, 2, 3, 4], np.uint32)}, ValueError, r"ids\[4\] is 4"),
             ({"window": 0}, ValueError, "window=0"),
             ({"window": -3}, ValueError, "window=-3"),

@@ -33,14 +33,19 @@ struct Outcome {
   i64 unknown;     // position of the first id that is no word, or -1; its piece is not trained
 };
 
+// A column of Walker's alias table: a draw that falls on it takes its word if the second draw is <= accept, else alias.
+// Both lie in one cache line. Walker, "An efficient method for generating discrete random variables" (1977).
+struct NoiseColumn {
+  u32 accept, alias;
+};
+
 struct NegativeSampling {
   Matrix<float> input, output;  // (words, dim) each
   const u32* ids;               // (tokens,)
   const i64* offsets;           // (sentences + 1,)
   i64 tokens, sentences;
   const u32* keep;              // (words,): a token stays if its draw is <= keep[word]
-  const u32* accept;            // (words,) and
-  const u32* alias;             // (words,): Walker's alias table of the noise distribution
+  const NoiseColumn* noise;     // (words,): the alias table of the noise distribution
   u32 window, negative;
   bool cbow;
   i64 block, shared, piece;     // block and shared are multiples of 16
@@ -60,24 +65,9 @@ FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
   const i64 company = a.block + 2 * static_cast<i64>(a.window), kept = a.piece + 2 * static_cast<i64>(a.window);
   const i64 rows = 2 * (company + a.shared + 2 * a.block) + a.block;
   const i64 floats = rows * working_row(a.input.dim) + a.block * (2 * company + 2 * a.shared);
-  const i64 words = 4 * kept + 2 * a.piece + (a.piece / a.block + 2) * a.shared + 3 * a.block;
+  const i64 words = 4 * kept + 2 * a.piece + 2 * (a.piece / a.block + 2) * a.shared + 3 * a.block;
   const i64 pointers = 2 * a.block + static_cast<i64>(a.window) + a.shared;
   return 4 * (floats + words) + 8 * pointers + 64 * 32;  // each of fewer than 32 arrays is rounded up to 64 bytes
-}
-
-// The two words that position `index` draws from a stream of pairs.
-struct DrawPair {
-  u32 first, second;
-};
-FIRTH_HD DrawPair draw_pair(u64 seed, u32 stream, u32 epoch, u64 index) {
-  const Draw d = draw(seed, stream, epoch, index / 2);
-  return index % 2 ? DrawPair{d.z, d.w} : DrawPair{d.x, d.y};
-}
-
-// A word of the noise distribution. Walker, "An efficient method for generating discrete random variables" (1977).
-FIRTH_HD u32 noise_word(const NegativeSampling& a, DrawPair d) {
-  const u32 column = below(d.first, static_cast<u32>(a.output.rows));
-  return d.second <= a.accept[column] ? column : a.alias[column];
 }
 
 }  // namespace firth

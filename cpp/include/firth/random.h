@@ -35,6 +35,15 @@ FIRTH_HD Draw draw(u64 seed, u32 stream, u32 epoch, u64 index) {
   return c;
 }
 
+// Half a draw: number `index` of a stream of pairs.
+struct DrawPair {
+  u32 first, second;
+};
+FIRTH_HD DrawPair draw_pair(u64 seed, u32 stream, u32 epoch, u64 index) {
+  const Draw d = draw(seed, stream, epoch, index / 2);
+  return index % 2 ? DrawPair{d.z, d.w} : DrawPair{d.x, d.y};
+}
+
 // A whole number in [0, size), every value within 2^-32 of equally likely.
 FIRTH_HD u32 below(u32 word, u32 size) { return high_product(word, size); }
 

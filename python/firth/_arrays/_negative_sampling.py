@@ -11,21 +11,20 @@ from firth._backend import Doubles, Floats, Ids, Longs
 from firth._random import STREAM_NEGATIVE, STREAM_POSITION, draw_pairs
 
 
-def alias_table(*, weights: Doubles) -> tuple[Ids, Ids]:
-    """Build Walker's alias table by Vose's method."""
+def alias_table(*, weights: Doubles) -> Ids:
+    """Build Walker's alias table, (words, 2) uint32, by Vose's method."""
     height = (weights / weights.sum() * len(weights)).tolist()
     small = [i for i, h in enumerate(height) if h < 1]
     large = [i for i, h in enumerate(height) if h >= 1]
-    accept = np.full(len(height), 2**32 - 1, dtype=np.uint32)
-    alias = np.arange(len(height), dtype=np.uint32)
+    table = np.empty((len(height), 2), dtype=np.uint32)
+    table[:, 0], table[:, 1] = 2**32 - 1, np.arange(len(height))
     while small and large:
         low, high = small.pop(), large[-1]
-        accept[low] = int(height[low] * (2**32 - 1))
-        alias[low] = high
+        table[low] = int(height[low] * (2**32 - 1)), high
         height[high] -= 1 - height[low]
         if height[high] < 1:
             small.append(large.pop())
-    return accept, alias
+    return table
 
 
 def _softplus(xp: Any, scores: Any) -> Any:
@@ -44,10 +43,10 @@ def _keep(xp: Any, ids: Any, keep: Any, window: int, seed: int, epoch: int) -> t
     return xp.concatenate(kept), xp.concatenate(reaches)
 
 
-def _noise_words(xp: Any, accept: Any, alias: Any, seed: int, epoch: int, numbers: Any) -> Any:
+def _noise_words(xp: Any, noise: Any, seed: int, epoch: int, numbers: Any) -> Any:
     first, second = draw_pairs(xp, seed, STREAM_NEGATIVE, epoch, numbers)
-    column = (first * xp.uint64(len(accept)) >> xp.uint64(32)).astype(xp.int64)
-    return xp.where(second <= accept[column], column, alias[column].astype(xp.int64))
+    column = (first * xp.uint64(len(noise)) >> xp.uint64(32)).astype(xp.int64)
+    return xp.where(second <= noise[column, 0], column, noise[column, 1].astype(xp.int64))
 
 
 def negative_sampling(
@@ -57,8 +56,7 @@ def negative_sampling(
     ids: Ids,
     offsets: Longs,
     keep: Ids,
-    accept: Ids,
-    alias: Ids,
+    noise: Ids,
     window: int,
     negative: int,
     cbow: bool,
@@ -76,13 +74,13 @@ def negative_sampling(
     """Train with the blocks of a piece together: all its steps are taken from one state of the tables."""
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for below
         return _negative_sampling(
-            input, output, ids, offsets, keep, accept, alias, window, negative, cbow,
+            input, output, ids, offsets, keep, noise, window, negative, cbow,
             block, shared, piece, seed, epoch, lr_begin, lr_end, progress,
         )  # fmt: skip
 
 
 def _negative_sampling(
-    input: Any, output: Any, ids: Any, offsets: Any, keep: Any, accept: Any, alias: Any,
+    input: Any, output: Any, ids: Any, offsets: Any, keep: Any, noise: Any,
     window: int, negative: int, cbow: bool, block: int, shared: int, piece: int,
     seed: int, epoch: int, lr_begin: float, lr_end: float,
     progress: Callable[[int, float, int], object] | None,
@@ -120,7 +118,7 @@ def _negative_sampling(
             shared
         )
         numbers = base + xp.arange(shared, dtype=xp.uint64)
-        negatives = _noise_words(xp, accept, alias, seed, epoch, numbers)
+        negatives = _noise_words(xp, noise, seed, epoch, numbers)
         mine = negatives[xp.arange(len(centres)) // block]  # (centres, shared)
         own = words[first:last]
         lr = xp.float32(lr_begin + (lr_end - lr_begin) * begin / len(ids))
@@ -143,13 +141,13 @@ def _negative_sampling(
         padded = xp.zeros((blocks * block, left.shape[1]), dtype=xp.float32)
         padded[: len(centres)] = left
         padded = padded.reshape(blocks, block, -1)
-        noise = output[negatives]  # (blocks, shared, dim)
-        scores = (padded @ noise.transpose(0, 2, 1)).reshape(-1, shared)[: len(centres)]
+        rows_of_noise = output[negatives]  # (blocks, shared, dim)
+        scores = (padded @ rows_of_noise.transpose(0, 2, 1)).reshape(-1, shared)[: len(centres)]
         part = float((weights * _softplus(xp, scores)).sum(dtype=xp.float64))
         steps = xp.zeros((blocks * block, shared), dtype=xp.float32)
         steps[: len(centres)] = -lr * weights * xp.exp(-_softplus(xp, -scores))
         steps = steps.reshape(blocks, block, shared)
-        error = (steps @ noise).reshape(blocks * block, -1)[: len(centres)]
+        error = (steps @ rows_of_noise).reshape(blocks * block, -1)[: len(centres)]
         noise_steps = steps.transpose(0, 2, 1) @ padded
         target_steps = []
         for word, valid in targets:

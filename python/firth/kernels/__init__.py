@@ -4,11 +4,10 @@ Each checks its arguments once for all backends, allocates the outputs and calls
 """
 
 from firth.kernels._cosine import topk
-from firth.kernels._negative_sampling import Noise, Pass, keep_chances, negative_sampling, noise
+from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
 from firth.kernels._tokens import Tokens, tokens
 
 __all__ = [
-    "Noise",
     "Pass",
     "Tokens",
     "keep_chances",

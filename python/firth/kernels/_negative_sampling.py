@@ -10,19 +10,6 @@ import numpy.typing as npt
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
 
 
-class Noise(NamedTuple):
-    """Walker's alias table of a distribution over words, two draws a sample.
-
-    Attributes
-    ----------
-    accept, alias
-        (words,) uint32: a drawn column is taken if the second draw is at most ``accept``, else its alias is.
-    """
-
-    accept: Ids
-    alias: Ids
-
-
 class Pass(NamedTuple):
     """What one pass of :func:`negative_sampling` did.
 
@@ -41,7 +28,7 @@ class Pass(NamedTuple):
     kept: int
 
 
-def noise(counts: npt.ArrayLike, exponent: float = 0.75) -> Noise:
+def noise(counts: npt.ArrayLike, exponent: float = 0.75) -> Ids:
     """Return the noise distribution proportional to ``counts ** exponent``.
 
     Parameters
@@ -51,6 +38,11 @@ def noise(counts: npt.ArrayLike, exponent: float = 0.75) -> Noise:
     exponent
         3/4 in Mikolov et al. (2013), section 2.2; 0 draws all words alike.
 
+    Returns
+    -------
+    (words, 2) uint32: Walker's alias table. A draw picks a column; it stands for its own word if a
+    second draw is at most the first number, else for the word that is the second number.
+
     Raises
     ------
     ValueError
@@ -58,8 +50,8 @@ def noise(counts: npt.ArrayLike, exponent: float = 0.75) -> Noise:
 
     Examples
     --------
-    >>> noise([3, 1], exponent=1).accept.shape
-    (2,)
+    >>> noise([3, 1], exponent=1).shape
+    (2, 2)
     """
     counts = np.asarray(counts, dtype=np.float64)
     if counts.ndim != 1 or not 0 < len(counts) < 2**32 - 1:
@@ -73,7 +65,8 @@ def noise(counts: npt.ArrayLike, exponent: float = 0.75) -> Noise:
         raise ValueError(
             f"noise: counts ** {exponent} sums to {total}, expected a positive finite number"
         )
-    return Noise(*backend_of(weights).alias_table(weights=weights))
+    table: Ids = backend_of(weights).alias_table(weights=weights)
+    return table
 
 
 def keep_chances(counts: npt.ArrayLike, sample: float) -> Ids:
@@ -123,7 +116,7 @@ def negative_sampling(
     offsets: Longs,
     *,
     keep: Ids,
-    noise: Noise,
+    noise: Ids,
     window: int = 5,
     negative: int = 5,
     cbow: bool = False,
@@ -199,29 +192,23 @@ def negative_sampling(
         raise ValueError(
             f"negative_sampling: output has shape {output.shape}, expected {input.shape}"
         )
-    for name, array, dtype in (
-        ("ids", ids, np.uint32),
-        ("offsets", offsets, np.int64),
-        ("keep", keep, np.uint32),
-        ("noise.accept", noise.accept, np.uint32),
-        ("noise.alias", noise.alias, np.uint32),
+    for name, array, dtype, ndim in (
+        ("ids", ids, np.uint32, 1),
+        ("offsets", offsets, np.int64, 1),
+        ("keep", keep, np.uint32, 1),
+        ("noise", noise, np.uint32, 2),
     ):
-        if array.dtype != dtype or array.ndim != 1:
+        if array.dtype != dtype or array.ndim != ndim:
             raise TypeError(
-                f"negative_sampling: {name} is {array.ndim}-d {array.dtype}, expected 1-d {np.dtype(dtype)}"
+                f"negative_sampling: {name} is {array.ndim}-d {array.dtype}, "
+                f"expected {ndim}-d {np.dtype(dtype)}"
             )
-    for name, array in (
-        ("keep", keep),
-        ("noise.accept", noise.accept),
-        ("noise.alias", noise.alias),
-    ):
-        if len(array) != words:
-            raise ValueError(
-                f"negative_sampling: {name} has {len(array)} entries, expected one for each of {words} words"
-            )
-    if len(noise.alias) and int(noise.alias.max()) >= words:
+    for name, array, shape in (("keep", keep, (words,)), ("noise", noise, (words, 2))):
+        if array.shape != shape:
+            raise ValueError(f"negative_sampling: {name} has shape {array.shape}, expected {shape}")
+    if int(noise[:, 1].max()) >= words:
         raise ValueError(
-            f"negative_sampling: noise.alias has {noise.alias.max()}, expected words below {words}"
+            f"negative_sampling: noise has word {noise[:, 1].max()}, expected words below {words}"
         )
     sound = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(ids)
     if not sound or not bool((offsets[1:] >= offsets[:-1]).all()):
@@ -252,8 +239,7 @@ def negative_sampling(
         ids=ids,
         offsets=offsets,
         keep=keep,
-        accept=noise.accept,
-        alias=noise.alias,
+        noise=noise,
         window=window,
         negative=negative,
         cbow=cbow,

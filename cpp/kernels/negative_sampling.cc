@@ -1,8 +1,8 @@
 // The second half: blocks of centres against their company and shared negatives, as a few small dense products.
 //
-// Arithmetic per kept word at dim 100 (padded to 112), window 5, 32 negatives shared by 32 centres, vectors of 16 floats:
-// scores 26 company rows + 32 negatives = 362 vector multiply-adds, input steps 46 x 7 = 322, company steps 128, negative
-// steps 224: 1036, against 1260 for private negatives, whose every score also needs a sum across lanes.
+// Arithmetic per kept word at dim 100 (padded to 112), window 5, 32 negatives shared by 32 centres, vectors of 16
+// floats: scores 26 company rows + 32 negatives = 362 vector multiply-adds, input steps 46 x 7 = 322, company steps
+// 128, negative steps 224: 1036, against 1260 for private negatives, whose every score also needs a sum across lanes.
 #include "firth/negative_sampling.h"
 
 #include "firth/window.h"
@@ -17,7 +17,7 @@ namespace {
 struct Band {
   std::int32_t* begins;  // (block,) company of each centre is [begins, ends) without the centre
   std::int32_t* ends;
-  float* pairs;          // (block,) how many that is
+  float* pairs;  // (block,) how many that is
 };
 
 struct Block {
@@ -44,19 +44,19 @@ struct Ahead {
 
 // Working memory, carved once per task.
 struct Work {
-  i64 stride, tiles;                          // floats of a row; tiles of kLanes centres
+  i64 stride, tiles;  // floats of a row; tiles of kLanes centres
   Passage passage;
-  u32 *negatives, *negative_draws;            // (blocks of a piece, shared)
+  u32 *negatives, *negative_draws;  // (blocks of a piece, shared)
   Band band;
-  float *centres, *centre_steps;              // (block, stride)
-  float *company, *company_steps;             // (block + 2 window, stride)
-  float *noise, *noise_steps;                 // (shared, stride)
-  float *means, *mean_steps;                  // (block, stride), CBOW only
-  float* turned;                              // (stride, block): the inputs' rows transposed
-  float *band_scores, *noise_scores;          // (company or shared, block): scores, then steps
-  float* weights;                             // (shared, block)
+  float *centres, *centre_steps;      // (block, stride)
+  float *company, *company_steps;     // (block + 2 window, stride)
+  float *noise, *noise_steps;         // (shared, stride)
+  float *means, *mean_steps;          // (block, stride), CBOW only
+  float* turned;                      // (stride, block): the inputs' rows transposed
+  float *band_scores, *noise_scores;  // (company or shared, block): scores, then steps
+  float* weights;                     // (shared, block)
   Ahead ahead;
-  float* shares;                              // (company, block): CBOW, one over the size of the company
+  float* shares;  // (company, block): CBOW, one over the size of the company
 };
 
 Work carve(const NegativeSampling& a) {
@@ -237,7 +237,8 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
     }
   }
   w.ahead.fetch(5);
-  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores, a.block);
+  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores,
+          a.block);
   w.ahead.fetch(4);
   noise_ending(a, w, b, lr, ending);
   w.ahead.fetch(3);
@@ -249,15 +250,18 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
     product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * a.block + i, 1, a.block},
             w.company + rows.begin * w.stride, w.stride, steps, w.stride);
   }
-  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.centre_steps, w.stride);
+  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.centre_steps,
+          w.stride);
   w.ahead.fetch(2);
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
-    product(Into::kZero, group, vectors, centres.end - centres.begin, {w.band_scores + j * a.block + centres.begin, a.block, 1},
-            w.centres + centres.begin * w.stride, w.stride, w.company_steps + j * w.stride, w.stride);
+    product(Into::kZero, group, vectors, centres.end - centres.begin,
+            {w.band_scores + j * a.block + centres.begin, a.block, 1}, w.centres + centres.begin * w.stride, w.stride,
+            w.company_steps + j * w.stride, w.stride);
   }
-  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.centres, w.stride, w.noise_steps, w.stride);
+  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.centres, w.stride, w.noise_steps,
+          w.stride);
   w.ahead.fetch(1);
 }
 
@@ -290,7 +294,8 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   zero(scores, a.block);
   for (i64 i = 0; i < b.centres; ++i) {
     Floats dot = {};
-    for (i64 d = 0; d < w.stride; d += kLanes) dot += load(w.means + i * w.stride + d) * load(w.centres + i * w.stride + d);
+    for (i64 d = 0; d < w.stride; d += kLanes)
+      dot += load(w.means + i * w.stride + d) * load(w.centres + i * w.stride + d);
     scores[i] = sum(dot);
   }
   for (i64 t = 0; t < w.tiles; ++t) {
@@ -299,7 +304,8 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   }
   turn(w.means, b.centres, w.stride, w.turned, a.block);
   w.ahead.fetch(5);
-  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores, a.block);
+  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores,
+          a.block);
   w.ahead.fetch(4);
   noise_ending(a, w, b, lr, ending);
   w.ahead.fetch(3);
@@ -310,9 +316,11 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
       store(w.centre_steps + i * w.stride + d, load(w.means + i * w.stride + d) * scores[i]);
     }
   }
-  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.mean_steps, w.stride);
+  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.mean_steps,
+          w.stride);
   w.ahead.fetch(2);
-  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.means, w.stride, w.noise_steps, w.stride);
+  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.means, w.stride, w.noise_steps,
+          w.stride);
   w.ahead.fetch(1);
 
   // The whole error goes to each row of the company: the shares become ones.
@@ -323,8 +331,9 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
-    product(Into::kZero, group, vectors, centres.end - centres.begin, {w.shares + j * a.block + centres.begin, a.block, 1},
-            w.mean_steps + centres.begin * w.stride, w.stride, w.company_steps + j * w.stride, w.stride);
+    product(Into::kZero, group, vectors, centres.end - centres.begin,
+            {w.shares + j * a.block + centres.begin, a.block, 1}, w.mean_steps + centres.begin * w.stride, w.stride,
+            w.company_steps + j * w.stride, w.stride);
   }
 }
 

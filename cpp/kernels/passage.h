@@ -12,10 +12,10 @@ namespace {
 // Kept tokens: those of the piece, with up to `window` of the same sentences on either side.
 struct Passage {
   u32* words;
-  u32* spans;             // how many kept tokens on each side are company
-  std::int32_t* begins;   // the kept tokens [begins, ends) are this token's sentence
+  u32* spans;            // how many kept tokens on each side are company
+  std::int32_t* begins;  // the kept tokens [begins, ends) are this token's sentence
   std::int32_t* ends;
-  u32* first_draws;       // room for the piece's draws
+  u32* first_draws;  // room for the piece's draws
   u32* second_draws;
   i64 first, last, size;  // centres are [first, last)
 };

@@ -9,14 +9,14 @@
 // across the ends of the piece. `block` consecutive kept centres form a block: its rows are read once, all its
 // gradients are taken from that one state with `shared` negatives drawn for the whole block, and the summed steps are
 // added to the tables at its end. Each pair therefore weighs a shared negative negative / shared, which leaves the
-// expected gradient of `negative` private ones. Sharing inside windows: Ji et al., "Parallelizing word2vec in shared and
-// distributed memory" (2016).
+// expected gradient of `negative` private ones. Sharing inside windows: Ji et al., "Parallelizing word2vec in shared
+// and distributed memory" (2016).
 //
 // CBOW adds the whole error to each row of the company, as word2vec.c does, not its share of the mean.
 //
-// Draws (random.h) depend on the position in the corpus only, so neither threads nor cuts change which pairs are trained.
-// What does depend on them is the order of the updates: threads write rows without locks (Hogwild: Niu et al., 2011), the
-// one exception to the law that any cut of the range gives the same answer.
+// Draws (random.h) depend on the position in the corpus only, so neither threads nor cuts change which pairs are
+// trained. What does depend on them is the order of the updates: threads write rows without locks (Hogwild: Niu et al.,
+// 2011), the one exception to the law that any cut of the range gives the same answer.
 #pragma once
 
 #include "firth/array.h"
@@ -26,11 +26,11 @@ namespace firth {
 
 // What a thread adds up over its tasks.
 struct Outcome {
-  double loss;     // of all pairs, negatives weighted as above
-  i64 pairs;       // (input, target) pairs; CBOW: centres with company
-  i64 kept;        // centres
-  i64 blown_up;    // position of the first piece that met a number that is not finite, or -1; nothing is trained after it
-  i64 unknown;     // position of the first id that is no word, or -1; its piece is not trained
+  double loss;   // of all pairs, negatives weighted as above
+  i64 pairs;     // (input, target) pairs; CBOW: centres with company
+  i64 kept;      // centres
+  i64 blown_up;  // position of the first piece that met a number that is not finite, or -1; nothing is trained after it
+  i64 unknown;   // position of the first id that is no word, or -1; its piece is not trained
 };
 
 // A column of Walker's alias table: a draw that falls on it takes its word if the second draw is <= accept, else alias.
@@ -44,16 +44,16 @@ struct NegativeSampling {
   const u32* ids;               // (tokens,)
   const i64* offsets;           // (sentences + 1,)
   i64 tokens, sentences;
-  const u32* keep;              // (words,): a token stays if its draw is <= keep[word]
-  const NoiseColumn* noise;     // (words,): the alias table of the noise distribution
+  const u32* keep;           // (words,): a token stays if its draw is <= keep[word]
+  const NoiseColumn* noise;  // (words,): the alias table of the noise distribution
   u32 window, negative;
   bool cbow;
-  i64 block, shared, piece;     // block and shared are multiples of 16
+  i64 block, shared, piece;  // block and shared are multiples of 16
   u64 seed;
   u32 epoch;
-  float lr_begin, lr_end;       // the learning rate falls linearly from the corpus' first token to its end
-  void* scratch;                // negative_sampling_scratch() bytes, 64-byte aligned, one per thread
-  Outcome* outcome;             // one per thread
+  float lr_begin, lr_end;  // the learning rate falls linearly from the corpus' first token to its end
+  void* scratch;           // negative_sampling_scratch() bytes, 64-byte aligned, one per thread
+  Outcome* outcome;        // one per thread
 };
 
 constexpr i64 kMostLanes = 16;

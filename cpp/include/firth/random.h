@@ -10,17 +10,16 @@ namespace firth {
 // What a draw is for; streams never share draws.
 enum Stream : u32 {
   kStreamPosition = 0,  // pair number = position in the corpus: first keeps or drops the token, second sizes its window
-  kStreamNegative = 1,  // pair number = position of the piece + number of the block's first centre in it, times `shared`, + k
-  kStreamInitial = 2,   // word number = row * dim + column
+  kStreamNegative =
+      1,  // pair number = position of the piece + number of the block's first centre in it, times `shared`, + k
+  kStreamInitial = 2,  // word number = row * dim + column
 };
 
 struct Draw {
   u32 x, y, z, w;
 };
 
-FIRTH_HD u32 high_product(u32 a, u32 b) {
-  return static_cast<u32>((static_cast<u64>(a) * b) >> 32);
-}
+FIRTH_HD u32 high_product(u32 a, u32 b) { return static_cast<u32>((static_cast<u64>(a) * b) >> 32); }
 
 FIRTH_HD Draw draw(u64 seed, u32 stream, u32 epoch, u64 index) {
   u32 k0 = static_cast<u32>(seed), k1 = static_cast<u32>(seed >> 32);

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from firth import _arrays, _cpu
 from hypothesis import HealthCheck, settings
+
+from firth import _arrays, _cpu
 
 settings.register_profile("quick", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile(

@@ -4,9 +4,10 @@ import ctypes
 import doctest
 import importlib.util
 
-import firth
 import numpy as np
 import pytest
+
+import firth
 from firth import _config, _cpu
 
 

@@ -10,9 +10,10 @@ import pytest
 from corpora import expected, long_text, read
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import texts
 
+import oracle
 from firth import Corpus, FormatError, Vocabulary, _cpu
+from strategies import texts
 
 # ---- the same answer as the oracle --------------------------------------------------------------
 

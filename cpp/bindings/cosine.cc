@@ -80,8 +80,10 @@ py::tuple topk(const Array<float>& queries, const Array<float>& items, const Arr
                       ids.shape(1),  ids.mutable_data(), scores.mutable_data(), kernels(isa)};
   const i64 rows = queries.shape(0), n = items.shape(0), dim = items.shape(1), k = search.k;
   if (threads <= 0) threads = default_threads();
-  // Many items: threads share out the items, each with heaps of its own. Else they share out the queries.
-  const bool over_items = n >= i64{16384} * threads;
+  // Threads share out the items, each with heaps of its own, unless there are too few; then they share out the queries.
+  const i64 by_items = std::min<i64>(threads, n / 16384), by_queries = std::min<i64>(threads, (rows + 7) / 8);
+  const bool over_items = by_items >= by_queries;
+  threads = static_cast<int>(std::max<i64>(1, over_items ? by_items : by_queries));
   const i64 fitting = std::max<i64>(1, kGroupBytes / (k * static_cast<i64>(sizeof(Candidate))));
   i64 group = std::min({kGroupQueries, fitting, std::max<i64>(1, rows)});
   if (!over_items) {

@@ -78,29 +78,6 @@ inline bool any(Ints mask) {
 #endif
 }
 
-// Transposes kLanes vectors in place: at each step, halves of `width` lanes change places between vectors `width` apart.
-template <int width>
-inline void swap_halves(Floats* v) {
-  Ints low, high;
-  for (int i = 0; i < kLanes; ++i) {
-    low[i] = i & width ? kLanes + (i - width) : i;
-    high[i] = i & width ? kLanes + i : i + width;
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) {
-    if (i & width) continue;
-    const Floats a = v[i], b = v[i + width];
-    v[i] = __builtin_shuffle(a, b, low);
-    v[i + width] = __builtin_shuffle(a, b, high);
-  }
-}
-inline void transpose(Floats* v) {
-  if constexpr (kLanes == 16) swap_halves<8>(v);
-  if constexpr (kLanes >= 8) swap_halves<4>(v);
-  swap_halves<2>(v);
-  swap_halves<1>(v);
-}
-
 inline float sum(Floats v) {
   float part[kLanes];
   store(part, v);

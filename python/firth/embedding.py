@@ -332,7 +332,7 @@ class Embedding:
         """Write a firth folder that `firth.load` maps back, atomically; see `firth.formats`."""
         self.write(path, format="firth")
 
-    def write(self, path: AnyPath, *, format: str) -> None:  # noqa: A002
+    def write(self, path: AnyPath, *, format: str) -> None:
         """Write a file of another format, such as ``"word2vec-text"``; see `firth.formats`."""
         from firth.formats import format_of
 

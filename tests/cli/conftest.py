@@ -82,15 +82,23 @@ def call(capfd):
 @pytest.fixture
 def shell():
     """Run ``python -m firth`` or a script with these arguments and return what it did, as bytes."""
+    started = []
 
-    def run(*argv, script=None, input=b"", popen=False, **more):  # noqa: A002
+    def run(*argv, script=None, input=b"", popen=False, **more):
         start = ["-m", "firth"] if script is None else ["-c", script]
         path = os.pathsep.join([*sys.path, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
         options = {"env": {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "0"}, **more}
         command = [sys.executable, *start, *map(str, argv)]
         if popen:
             pipe = subprocess.PIPE
-            return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **options)
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, **options)
+            started.append(process)
+            return process
         return subprocess.run(command, input=input, capture_output=True, timeout=60, **options)
 
-    return run
+    yield run
+    for process in started:  # also those of a test that failed
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()

@@ -226,7 +226,9 @@ def test_train_summary_and_formats(call, text, tmp_path):
         }.items()
     )
     code, said, err = call("train", "counter", text, "-o", "-")
-    assert (code, said.splitlines()[:2], err) == (0, ["5 2", "the 1.0 1.0"], "")
+    assert (code, err) == (0, "")
+    first = ["5", "the", "dog", "and", "cat", "\udcff"]
+    assert [line.split()[0] for line in said.splitlines()] == first
 
 
 @pytest.mark.usefixtures("counter")
@@ -274,7 +276,7 @@ def test_no_input_leaves_nothing_behind(call, tmp_path):
 def test_usage_version_and_help(call, vectors):
     assert call("--version") == (0, f"firth {firth.__version__}\n", "")
     assert call()[0] == 2
-    assert call("trian")[0] == 2
+    assert call("no-such-command")[0] == 2
     assert call("nearest")[0] == 2
     assert call("nearest", vectors, "king", "-k", "x")[0] == 2
     for command in ["train", "nearest", "analogy", "eval", "convert", "info", "demo"]:

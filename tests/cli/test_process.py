@@ -61,8 +61,6 @@ def interrupted(process):
     process.wait(30)
     seconds = time.perf_counter() - start
     out, err = process.stdout.read(), process.stderr.read()
-    for stream in (process.stdin, process.stdout, process.stderr):
-        stream.close()
     return seconds, process.returncode, out, err.decode()
 
 
@@ -195,8 +193,14 @@ def test_a_reader_that_goes_away_is_no_error(shell, vectors):
     process.stdin.close()
     process.wait(30)
     assert process.stderr.read() == b""
-    process.stderr.close()
     assert process.returncode == 141
+
+
+def test_closed_streams_do_not_keep_a_file_from_being_written(vectors, tmp_path):
+    command = f"{sys.executable} -m firth convert {vectors} {tmp_path}/out <&- >&- 2>&-"
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run(["sh", "-c", command], env=path).returncode == 0
+    assert len(firth.load(tmp_path / "out")) == 8
 
 
 def test_a_full_disk_is_one_line(vectors):

@@ -144,7 +144,7 @@ def test_case_is_ignored_unless_told_otherwise(words, file):
 
 def test_many_questions_cross_the_blocks(words, monkeypatch):
     monkeypatch.setattr("firth.evaluate.analogy.BLOCK", 3)
-    monkeypatch.setattr("firth.evaluate.analogy.BLOCK_MUL", 2)
+    monkeypatch.setattr("firth.evaluate.analogy.SCORES", 16)  # of 8 rows each
     questions = [("man", "king", "woman", "queen"), ("man", "king", "woman", "paris")] * 5
     for method in ("add", "mul"):
         result = analogies(words, questions, method=method)

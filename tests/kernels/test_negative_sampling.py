@@ -1,11 +1,12 @@
 """negative_sampling against the float64 oracle, on every backend and instruction set."""
 
 import numpy as np
-import oracle
 import pytest
-from firth import _arrays, kernels
 from hypothesis import given
 from hypothesis import strategies as st
+
+import oracle
+from firth import _arrays, kernels
 
 
 @st.composite
@@ -48,7 +49,14 @@ def run(problem, on, threads=1):
     arrays = [settings.pop(name) for name in ("input", "output", "ids", "offsets")]
     input, output = arrays[0].copy(), arrays[1].copy()
     done = kernels.negative_sampling(
-        input, output, *arrays[2:], noise=table, lr=rates(problem), threads=threads, **settings, **on
+        input,
+        output,
+        *arrays[2:],
+        noise=table,
+        lr=rates(problem),
+        threads=threads,
+        **settings,
+        **on,
     )
     return input, output, done
 

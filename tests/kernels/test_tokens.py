@@ -1,13 +1,13 @@
 """The tokens kernel against the oracle, on every backend and instruction set."""
 
 import numpy as np
-import oracle
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import texts
 
+import oracle
 from firth import kernels
+from strategies import texts
 
 
 def read(on, text, begin, end, seed=0):

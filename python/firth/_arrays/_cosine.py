@@ -91,7 +91,8 @@ def _topk_of_some(
         best, best_ids = exact[keep], found[keep]
         begin, size = end, 2 * size
     ids[:] = best_ids
-    scores[:] = best.astype(np.float32)
+    with np.errstate(over="ignore"):
+        scores[:] = best.astype(np.float32)
 
 
 def _score_pairs(

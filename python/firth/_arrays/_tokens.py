@@ -150,9 +150,7 @@ class WordCounter:
             self._sentences.append([])
 
     def add_arrow(self, stream: Any) -> None:
-        raise TypeError(
-            "Corpus.read: Arrow columns need the compiled module: pass a list"
-        )
+        raise TypeError("Corpus.read: Arrow columns need the compiled module: pass a list")
 
     def finish(
         self, min_count: int, max_words: int, vocabulary: list[str] | None

@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 done, 1 failed, 2 wrong usage, 130 interrupted by Ctrl-C, 141 nobody reads the output.
     """
     options = argparse.Namespace(debug=False)
+    if sys.stdout is None:  # closed by the caller, who wants nothing printed but may want a file
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     try:
         if isinstance(sys.stdout, io.TextIOWrapper):  # words are bytes: they leave as they came
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")

@@ -46,11 +46,12 @@ def run(options: argparse.Namespace) -> int:
     """Train, then print neighbours and analogies."""
     import firth
 
+    text = options.text or str(sample())
     model = firth.Word2Vec(
         dim=options.dim, epochs=options.epochs, seed=options.seed, threads=options.threads
     )
     start = time.perf_counter()
-    embedding = trained(model, options.text or str(sample()), options.progress)
+    embedding = trained(model, text, options.progress)
     seconds = time.perf_counter() - start
     words = [word for word in WORDS if word in embedding] or embedding.keys[:8]
     questions = [q for line in ANALOGIES if set(q := line.split()) <= embedding.index.keys()]

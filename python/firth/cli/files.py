@@ -53,7 +53,7 @@ class Destination:
         A firth folder cannot go to stdout; a format that is unknown.
     """
 
-    def __init__(self, name: str, format: str | None) -> None:  # noqa: A002
+    def __init__(self, name: str, format: str | None) -> None:
         from firth._files import atomic_file, atomic_folder
         from firth.formats import format_of
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Question = tuple[str, str, str, str]
 BLOCK = 4096  # questions per call of topk, which holds no scores
-BLOCK_MUL = 64  # questions whose scores against all rows are held at once
+SCORES = 1 << 23  # how many scores of 3CosMul are held at once
 EPSILON = 0.001  # keeps 3CosMul from dividing by zero, as in the paper
 
 
@@ -261,7 +261,7 @@ def _answered(
     right = np.zeros(len(quads), dtype=np.bool_)
     spellings = np.bincount(word_of, minlength=len(word_of))
     units = _units(vectors) if method == "mul" else vectors
-    block = BLOCK if method == "add" else BLOCK_MUL
+    block = BLOCK if method == "add" else max(1, SCORES // max(1, len(vectors)))
     for start in range(0, len(quads), block):
         part = quads[start : start + block]
         # Enough that k are left when all spellings of the question's own words are dropped.
@@ -294,8 +294,16 @@ def _sums(vectors: "Floats", part: "Longs") -> "Floats":
 
 def _products(units: "Floats", part: "Longs") -> "Floats":
     """3CosMul's scores of all rows, which are of length one, (q, rows)."""
-    a, b, c = ((units[part[:, column]] @ units.T + 1) / 2 for column in range(3))
-    return np.asarray(b * c / (a + np.float32(EPSILON)), dtype=np.float32)
+    words, place = np.unique(part[:, :3], return_inverse=True)  # a word is in many questions
+    near = units[words] @ units.T
+    near += 1
+    near /= 2
+    a, b, c = place.reshape(-1, 3).T
+    scores: Floats = near[b]
+    scores *= near[c]
+    near += np.float32(EPSILON)
+    scores /= near[a]
+    return scores
 
 
 def _best(scores: "Floats", k: int) -> "Longs":

@@ -73,7 +73,7 @@ def load(path: AnyPath, mmap: bool = True, *, verify: bool = True) -> Embedding:
     return firth.load(path, mmap=mmap, verify=verify)
 
 
-def read(path: AnyPath, format: str | None = None, limit: int | None = None) -> Embedding:  # noqa: A002
+def read(path: AnyPath, format: str | None = None, limit: int | None = None) -> Embedding:
     """Read an embedding from a file or folder of any known format into memory.
 
     Parameters

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from firth._backend import Floats, Longs, backend_of
 
@@ -50,7 +51,7 @@ def topk(
     ids : (q, k) int64
         The items found, best first.
     scores : (q, k) float32
-        Their cosines or dot products, rounded from float64.
+        Their cosines or dot products, rounded from float64 (above 3.4e38 to infinity).
 
     Raises
     ------
@@ -92,8 +93,8 @@ def topk(
     if not 1 <= k <= n:
         raise ValueError(f"topk: k={k} is not between 1 and the {n} items")
     number = 0 if threads is None else _integer("topk", "threads", threads)
-    if threads is not None and number < 1:
-        raise ValueError(f"topk: threads={number} is not positive")
+    if threads is not None and not 1 <= number <= 4096:
+        raise ValueError(f"topk: threads={number} is not between 1 and 4096")
     left_out = _excluded(exclude, len(queries), n, k, xp)
     ids = xp.empty((len(queries), k), dtype=np.int64)
     scores = xp.empty((len(queries), k), dtype=np.float32)

@@ -1,0 +1,128 @@
+"""The epochs around ``kernels.negative_sampling``: schedule, progress, callback, and what to do when a run goes wrong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from firth import kernels
+from firth._backend import Floats
+from firth._progress import Progress
+from firth._random import initial_rows
+from firth.corpus import Corpus
+from firth.embedding import Embedding
+
+Callback = Callable[[int, int, float, float], object]
+
+_ROWS = 1 << 14  # looked at together, so that checks need little memory
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a corpus is trained on; the fields mean what they mean in the models."""
+
+    model: str
+    window: int
+    negative: int
+    cbow: bool
+    epochs: int
+    lr: float
+    min_lr: float
+    sample: float
+    noise_exponent: float
+    seed: int
+    threads: int | None
+
+    def rate(self, done: float) -> float:
+        """Return the learning rate when a share of all epochs is done: linear, down to ``min_lr``."""
+        return self.lr + (self.min_lr - self.lr) * done
+
+    def train(
+        self,
+        corpus: Corpus,
+        input: Floats,
+        output: Floats,
+        *,
+        progress: bool | None = False,
+        callback: Callback | None = None,
+    ) -> list[float]:
+        """Train the tables in place; return the mean loss of a pair in each epoch.
+
+        Raises
+        ------
+        FloatingPointError
+            The run blew up; it names the epoch.
+        """
+        counts = corpus.vocabulary.counts
+        noise = kernels.noise(np.maximum(counts, 1), self.noise_exponent)
+        keep = kernels.keep_chances(counts, self.sample)
+        words = len(corpus.ids)
+        # Pieces are tasks: some thousand tokens each, fewer for wide rows, so that Ctrl-C is quick.
+        piece = int(np.clip(2**19 // input.shape[1] // 2 * 2, 256, 4096))
+        losses: list[float] = []
+        with Progress(progress, self.epochs * words, "training", "words") as bar:
+            for epoch in range(self.epochs):
+                told = 0
+
+                def tell(tokens: int, loss: float, pairs: int, before: int = epoch * words) -> None:
+                    nonlocal told
+                    bar.update(tokens - told)
+                    told = tokens
+                    bar.note(loss=loss / max(pairs, 1), lr=self.rate((before + tokens) / bar.total))
+
+                lr = self.rate(epoch / self.epochs), self.rate((epoch + 1) / self.epochs)
+                try:
+                    done = kernels.negative_sampling(
+                        input,
+                        output,
+                        corpus.ids,
+                        corpus.offsets,
+                        keep=keep,
+                        noise=noise,
+                        window=self.window,
+                        negative=self.negative,
+                        cbow=self.cbow,
+                        seed=self.seed,
+                        epoch=epoch,
+                        lr=lr,
+                        piece=piece,
+                        threads=self.threads,
+                        progress=tell if bar.enabled else None,
+                    )
+                    _check_finite(input, output)
+                except FloatingPointError:
+                    raise FloatingPointError(
+                        f"{self.model}: epoch {epoch + 1} of {self.epochs}: the vectors are not "
+                        f"finite any more; expected a smaller lr than {self.lr:g}"
+                    ) from None
+                bar.update(words - told)
+                losses.append(done.loss)
+                if callback is not None and callback(
+                    epoch + 1, (epoch + 1) * words, done.loss, lr[1]
+                ):
+                    break
+        return losses
+
+
+def _check_finite(*tables: Floats) -> None:
+    for table in tables:
+        for first in range(0, len(table), _ROWS):
+            if not np.isfinite(table[first : first + _ROWS]).all():
+                raise FloatingPointError
+
+
+def initial_table(
+    model: str, keys: list[str], dim: int, seed: int, start: Embedding | None
+) -> Floats:
+    """Return the table to begin with: small random rows, and those of ``start`` for the keys it has."""
+    table = initial_rows(seed, 0, len(keys), dim)
+    if start is None:
+        return table
+    if start.vectors.shape[1] != dim:
+        raise ValueError(f"{model}: start has dim {start.vectors.shape[1]}, expected {dim}")
+    index = start.index
+    known = [(row, index[key]) for row, key in enumerate(keys) if key in index]
+    if known:
+        rows, earlier = np.array(known).T
+        table[rows] = start.vectors[earlier]
+    return table

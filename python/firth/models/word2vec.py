@@ -1,0 +1,182 @@
+"""Word2Vec: every word is known by the words around it, skip-gram or CBOW with negative sampling."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from firth.corpus import Corpus
+from firth.embedding import Embedding
+from firth.models._settings import choice, real, whole
+from firth.models._training import Callback, Run, initial_table
+
+
+@dataclass(frozen=True)
+class Word2Vec:
+    """Word vectors from the company words keep: skip-gram or CBOW with negative sampling.
+
+    Parameters
+    ----------
+    dim
+        Length of the vectors.
+    window
+        Largest distance of company; each centre draws its own from 1 to this.
+    negative
+        Noise words for each word of company.
+    epochs
+        Passes over the text.
+    lr
+        Learning rate at the beginning.
+    min_lr
+        Learning rate at the end; it falls linearly.
+    min_count
+        Words that occur fewer times are left out.
+    max_vocab
+        At most so many words, the most frequent ones.
+    sample
+        About the frequency above which words are thinned out; 0 keeps all.
+    noise_exponent
+        Noise words are drawn in proportion to their counts raised to this.
+    cbow
+        The company predicts the centre (CBOW), instead of the centre its company (skip-gram).
+    seed
+        Of all that is drawn.
+    threads
+        None: as many as ``firth.set_num_threads`` says. With more than one the result varies a
+        little from run to run: rows are updated without locks.
+    device
+        "cpu".
+    deterministic
+        The same bits whenever data, seed and version are the same; trains with one thread.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A hyper-parameter that is no number or out of its range.
+
+    References
+    ----------
+    Mikolov, Chen, Corrado and Dean, "Efficient estimation of word representations in vector space"
+    (2013), sections 3.1 and 3.2. Mikolov, Sutskever, Chen, Corrado and Dean, "Distributed
+    representations of words and phrases and their compositionality" (2013), sections 2.2 and 2.3.
+
+    Examples
+    --------
+    >>> text = ["the cat sat on the mat", "the dog sat on the rug"] * 50
+    >>> emb = Word2Vec(dim=8, epochs=2, min_count=1, threads=1).fit(text)
+    >>> emb
+    Embedding(7 keys, dim=8)
+    """
+
+    dim: int = 100
+    window: int = 5
+    negative: int = 5
+    epochs: int = 5
+    lr: float = 0.025
+    min_lr: float = 0.0001
+    min_count: int = 5
+    max_vocab: int | None = None
+    sample: float = 1e-3
+    noise_exponent: float = 0.75
+    cbow: bool = False
+    seed: int = 1
+    threads: int | None = None
+    device: str = "cpu"
+    deterministic: bool = False
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        whole(name, "dim", self.dim, 1, 2**16)
+        whole(name, "window", self.window, 1, 10_000)
+        whole(name, "negative", self.negative, 1, 10_000)
+        whole(name, "epochs", self.epochs, 1, 10**6)
+        real(name, "lr", self.lr, 1e-12, 1e3)
+        real(name, "min_lr", self.min_lr, 0, self.lr)
+        whole(name, "min_count", self.min_count, 1, 2**62)
+        if self.max_vocab is not None:
+            whole(name, "max_vocab", self.max_vocab, 1, 2**62)
+        real(name, "sample", self.sample, 0, 1)
+        real(name, "noise_exponent", self.noise_exponent, -8, 8)
+        choice(name, "cbow", self.cbow, (False, True))
+        whole(name, "seed", self.seed, 0, 2**64 - 1)
+        if self.threads is not None:
+            whole(name, "threads", self.threads, 1, 1024)
+        choice(name, "device", self.device, ("cpu",))
+        choice(name, "deterministic", self.deterministic, (False, True))
+
+    def fit(
+        self,
+        source: object,
+        *,
+        start: Embedding | None = None,
+        progress: bool | None = False,
+        callback: Callback | None = None,
+    ) -> Embedding:
+        """Learn a vector for each word of a text.
+
+        Parameters
+        ----------
+        source
+            A `Corpus`, or anything that `Corpus.read` takes: a path, documents, token lists, an
+            Arrow column of strings.
+        start
+            Go on from these vectors: words they have begin there, all others at random. What the
+            words are predicted with begins at zero.
+        progress
+            Whether to show a bar on stderr; None shows it if that is a terminal.
+        callback
+            Called after each epoch with its number from 1, the words read so far in all epochs, the
+            epoch's mean loss of a pair and the learning rate; training stops if it returns
+            something true.
+
+        Returns
+        -------
+        Embedding
+            Words, most frequent first, with counts; the metadata say how it was trained, with the
+            loss of each epoch.
+
+        Raises
+        ------
+        ValueError
+            No word is left, or ``start`` has another dim.
+        FloatingPointError
+            The learning rate was too large; it names the epoch.
+        KeyboardInterrupt
+            With the attribute ``embedding``: what was learnt until then.
+        """
+        if isinstance(source, Corpus):
+            corpus = source
+        else:
+            corpus = Corpus.read(
+                source,
+                min_count=self.min_count,
+                max_vocab=self.max_vocab,
+                threads=self.threads,
+                progress=progress,
+            )
+        name = type(self).__name__
+        words = corpus.vocabulary.words
+        input = initial_table(name, words, self.dim, self.seed, start)
+        output = np.zeros_like(input)
+        run = Run(
+            model=name,
+            window=self.window,
+            negative=self.negative,
+            cbow=self.cbow,
+            epochs=self.epochs,
+            lr=self.lr,
+            min_lr=self.min_lr,
+            sample=self.sample,
+            noise_exponent=self.noise_exponent,
+            seed=self.seed,
+            threads=1 if self.deterministic else self.threads,
+        )
+
+        def result(losses: list[float]) -> Embedding:
+            metadata = {"model": name, **asdict(self), "tokens": len(corpus.ids), "losses": losses}
+            return Embedding(words, input, corpus.vocabulary.counts, metadata)
+
+        try:
+            return result(run.train(corpus, input, output, progress=progress, callback=callback))
+        except KeyboardInterrupt as stop:
+            stop.embedding = result([])  # type: ignore[attr-defined]
+            raise

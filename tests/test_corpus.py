@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import oracle
 from corpora import expected, long_text, read
 from firth import Corpus, FormatError, Vocabulary, _cpu
 from strategies import texts

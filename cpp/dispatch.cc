@@ -44,8 +44,8 @@ std::vector<const Kernels*> find_supported() {
   const bool avx_state = (f.enabled & 0x6) == 0x6, avx512_state = (f.enabled & 0xe6) == 0xe6;
   const bool is_v3 = avx_state && has(f.ecx1, bit_AVX | bit_FMA | bit_F16C | bit_MOVBE) &&
                      has(f.ebx7, bit_AVX2 | bit_BMI | bit_BMI2) && has(f.ecx_extended, kLzcnt);
-  const bool is_v4 = is_v3 && avx512_state &&
-                     has(f.ebx7, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
+  const bool is_v4 =
+      is_v3 && avx512_state && has(f.ebx7, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
   std::vector<const Kernels*> found;
   if (is_v4) found.push_back(&v4);
   if (is_v3) found.push_back(&v3);

@@ -1,5 +1,5 @@
-// numpy -> views -> kernel. Arrays are taken as they are (noconvert: a wrong dtype is a TypeError, never a silent copy);
-// shapes and values were checked in python/firth/kernels/. The GIL is released here and nowhere else.
+// numpy -> views -> kernel. Arrays are taken as they are (noconvert: a wrong dtype is a TypeError, never a silent
+// copy); shapes and values were checked in python/firth/kernels/. The GIL is released here and nowhere else.
 #pragma once
 
 #include <pybind11/numpy.h>

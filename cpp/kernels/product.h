@@ -1,5 +1,5 @@
-// C = A B or C += A B in register tiles, for the small products inside a kernel. A is read element by element with two strides
-// (so a transposed A costs nothing), B and C are rows of whole vectors.
+// C = A B or C += A B in register tiles, for the small products inside a kernel. A is read element by element with two
+// strides (so a transposed A costs nothing), B and C are rows of whole vectors.
 #pragma once
 
 #include "simd.h"
@@ -45,7 +45,8 @@ inline void tile(Into into, Strided a, const float* b, i64 b_row, float* c, i64 
 
 // All rows of C for kVectors columns of vectors: tiles of kRows rows, then single rows.
 template <int kRows, int kVectors>
-__attribute__((noinline)) void columns(Into into, i64 rows, i64 depth, Strided a, const float* b, i64 b_row, float* c, i64 c_row) {
+__attribute__((noinline)) void columns(Into into, i64 rows, i64 depth, Strided a, const float* b, i64 b_row, float* c,
+                                       i64 c_row) {
   i64 r = 0;
   for (; r + kRows <= rows; r += kRows)
     tile<kRows, kVectors>(into, {a.data + r * a.row, a.row, a.column}, b, b_row, c + r * c_row, c_row, depth);
@@ -54,24 +55,45 @@ __attribute__((noinline)) void columns(Into into, i64 rows, i64 depth, Strided a
 }
 
 // C (rows, vectors * kLanes) = or += A (rows, depth) B (depth, vectors * kLanes).
-inline void product(Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row, float* c, i64 c_row) {
+inline void product(Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row, float* c,
+                    i64 c_row) {
   while (vectors > 0) {
     const i64 now = vectors < kTileVectors ? vectors : kTileVectors;
     if constexpr (kTileVectors == 7) {
       switch (now) {
-        case 1: columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row); break;
-        case 2: columns<8, 2>(into, rows, depth, a, b, b_row, c, c_row); break;
-        case 3: columns<6, 3>(into, rows, depth, a, b, b_row, c, c_row); break;
-        case 4: columns<4, 4>(into, rows, depth, a, b, b_row, c, c_row); break;
-        case 5: columns<4, 5>(into, rows, depth, a, b, b_row, c, c_row); break;
-        case 6: columns<4, 6>(into, rows, depth, a, b, b_row, c, c_row); break;
-        default: columns<4, 7>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 1:
+          columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        case 2:
+          columns<8, 2>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        case 3:
+          columns<6, 3>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        case 4:
+          columns<4, 4>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        case 5:
+          columns<4, 5>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        case 6:
+          columns<4, 6>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        default:
+          columns<4, 7>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
       }
     } else {
       switch (now) {
-        case 1: columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row); break;
-        case 2: columns<6, 2>(into, rows, depth, a, b, b_row, c, c_row); break;
-        default: columns<4, 3>(into, rows, depth, a, b, b_row, c, c_row); break;
+        case 1:
+          columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        case 2:
+          columns<6, 2>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
+        default:
+          columns<4, 3>(into, rows, depth, a, b, b_row, c, c_row);
+          break;
       }
     }
     b += now * kLanes;

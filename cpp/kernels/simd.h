@@ -132,7 +132,8 @@ struct TextBits {
 inline TextBits text_bits(const unsigned char* p) {
   const __m512i bytes = _mm512_loadu_si512(p);
   // Each low nibble belongs to one separator (but for 0, which 32 has taken); a byte above 127 looks up 0.
-  const __m512i table = _mm512_maskz_broadcast_i32x4(0xFFFF, _mm_setr_epi8(32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1));
+  const __m512i table = _mm512_maskz_broadcast_i32x4(
+      0xFFFF, _mm_setr_epi8(32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1));
   return {_mm512_cmpeq_epi8_mask(bytes, _mm512_shuffle_epi8(table, bytes)) | _mm512_testn_epi8_mask(bytes, bytes),
           _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(10))};
 }
@@ -142,8 +143,8 @@ inline TextBits text_bits(const unsigned char* p) {
   TextBits bits = {0, 0};
   for (int i = 0; i < 4; ++i) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i);
-    const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_shuffle_epi8(table, bytes)),
-                                       _mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
+    const __m128i found =
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_shuffle_epi8(table, bytes)), _mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
     const __m128i ends = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(10));
     bits.separators |= static_cast<u64>(static_cast<u32>(_mm_movemask_epi8(found))) << (16 * i);
     bits.newlines |= static_cast<u64>(static_cast<u32>(_mm_movemask_epi8(ends))) << (16 * i);

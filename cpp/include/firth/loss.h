@@ -1,5 +1,6 @@
-// score -> (loss, -d loss / d score) of one pair. Kernels on the CPU use the vector form of the same formula (kernels/simd.h).
-// Logistic loss with noise: Mikolov et al., "Distributed representations of words and phrases" (2013), equation 4.
+// score -> (loss, -d loss / d score) of one pair. Kernels on the CPU use the vector form of the same formula
+// (kernels/simd.h). Logistic loss with noise: Mikolov et al., "Distributed representations of words and phrases"
+// (2013), equation 4.
 #pragma once
 
 #include <cmath>

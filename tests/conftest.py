@@ -1,4 +1,4 @@
-"""Hypothesis profiles, where the real data lies, and the list of (backend, isa) that kernels are tested on."""
+"""Hypothesis profiles, where the real data lies, and what kernels are tested on: (backend, isa)."""
 
 import os
 from pathlib import Path

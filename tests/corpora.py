@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 import numpy as np
-import oracle
 
+import oracle
 from firth import Corpus
 
 SETTINGS = {"min_count": 1}

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpora import expected, long_text, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-import oracle
+from corpora import expected, long_text, read
 from firth import Corpus, FormatError, Vocabulary, _cpu
 from strategies import texts
 

@@ -16,8 +16,8 @@ import numpy as np
 import polars
 import pyarrow
 import pytest
-from corpora import expected, long_text, read
 
+from corpora import expected, long_text, read
 from firth import Corpus, FormatError, Vocabulary
 
 # ---- sources ------------------------------------------------------------------------------------

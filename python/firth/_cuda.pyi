@@ -1,4 +1,5 @@
-# The compiled CUDA module (cuda/bindings.cc). Its arrays lie on a device: any with __cuda_array_interface__.
+# The compiled CUDA module (cuda/bindings.cc). Its arrays lie on a device: all that have
+# __cuda_array_interface__.
 from firth._backend import Floats, Longs
 
 def devices() -> list[str]: ...

@@ -1,4 +1,4 @@
-"""draw(seed, stream, epoch, index) in array code, the twin of cpp/include/firth/random.h; and the tables a model starts from.
+"""The draws of cpp/include/firth/random.h in array code, and the tables a model starts from.
 
 Philox 4x32-10: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011).
 """

@@ -1,4 +1,4 @@
-"""What every kernel means: float64, loops, no cleverness. All backends are held against this file."""
+"""What every kernel means, in float64 and loops. All backends are held against this file."""
 
 import math
 

@@ -28,7 +28,7 @@ struct Block {
 
 // Working memory, carved once per task.
 struct Work {
-  i64 stride, tiles;  // floats of a row; tiles of kLanes centres
+  i64 stride, width, tiles;  // floats of a row; block as whole tiles of kLanes centres; how many those are
   Passage passage;
   u32 *negatives, *negative_draws;  // (blocks of a piece, shared)
   Band band;
@@ -36,11 +36,11 @@ struct Work {
   float *company, *company_steps;     // (block + 2 window, stride)
   float *noise, *noise_steps;         // (shared, stride)
   float *means, *mean_steps;          // (block, stride), CBOW only
-  float* turned;                      // (stride, block): the inputs' rows transposed
-  float *band_scores, *noise_scores;  // (company or shared, block): scores, then steps
-  float* weights;                     // (shared, block)
+  float* turned;                      // (stride, width): the inputs' rows transposed
+  float *band_scores, *noise_scores;  // (company or shared, width): scores, then steps
+  float* weights;                     // (shared, width)
   Ahead ahead;
-  float* shares;  // (company, block): CBOW, one over the size of the company
+  float* shares;  // (company, width): CBOW, one over the size of the company
 };
 
 Work carve(const NegativeSampling& a) {
@@ -48,7 +48,8 @@ Work carve(const NegativeSampling& a) {
   Work w;
   const i64 kept = a.piece + 2 * static_cast<i64>(a.window), company = a.block + 2 * static_cast<i64>(a.window);
   w.stride = padded(a.input.dim);
-  w.tiles = a.block / kLanes;
+  w.width = block_width(a.block);
+  w.tiles = w.width / kLanes;
   w.passage.words = arena.take<u32>(kept + 1);
   w.passage.spans = arena.take<u32>(kept + 1);
   w.passage.begins = arena.take<std::int32_t>(kept);
@@ -57,21 +58,21 @@ Work carve(const NegativeSampling& a) {
   w.passage.second_draws = arena.take<u32>(a.piece + 1);
   w.negatives = arena.take<u32>((a.piece / a.block + 2) * a.shared);
   w.negative_draws = arena.take<u32>((a.piece / a.block + 2) * a.shared);
-  w.band = {arena.take<std::int32_t>(a.block), arena.take<std::int32_t>(a.block), arena.take<float>(a.block)};
-  w.centres = arena.take<float>(a.block * w.stride);
-  w.centre_steps = arena.take<float>(a.block * w.stride);
+  w.band = {arena.take<std::int32_t>(w.width), arena.take<std::int32_t>(w.width), arena.take<float>(w.width)};
+  w.centres = arena.take<float>(w.width * w.stride);
+  w.centre_steps = arena.take<float>(w.width * w.stride);
   w.company = arena.take<float>(company * w.stride);
   w.company_steps = arena.take<float>(company * w.stride);
   w.noise = arena.take<float>(a.shared * w.stride);
   w.noise_steps = arena.take<float>(a.shared * w.stride);
-  w.means = arena.take<float>(a.block * w.stride);
-  w.mean_steps = arena.take<float>(a.block * w.stride);
-  w.turned = arena.take<float>(a.block * w.stride);
-  w.band_scores = arena.take<float>(company * a.block);
-  w.noise_scores = arena.take<float>(a.shared * a.block);
-  w.weights = arena.take<float>(a.shared * a.block);
+  w.means = arena.take<float>(w.width * w.stride);
+  w.mean_steps = arena.take<float>(w.width * w.stride);
+  w.turned = arena.take<float>(w.width * w.stride);
+  w.band_scores = arena.take<float>(company * w.width);
+  w.noise_scores = arena.take<float>(a.shared * w.width);
+  w.weights = arena.take<float>(a.shared * w.width);
   w.ahead = {arena.take<const float*>(2 * a.block + static_cast<i64>(a.window) + a.shared), a.input.dim, 0, 0};
-  w.shares = arena.take<float>(company * a.block);
+  w.shares = arena.take<float>(company * w.width);
   return w;
 }
 
@@ -90,8 +91,8 @@ struct Ending {
 };
 
 // The company of each centre, and how many pairs that makes.
-void find_company(const Passage& p, const Block& b, const Band& band, i64 block) {
-  for (i64 i = 0; i < block; ++i) {
+void find_company(const Passage& p, const Block& b, const Band& band, i64 width) {
+  for (i64 i = 0; i < width; ++i) {
     const i64 at = b.first + i;
     Range around = {0, 0};
     if (i < b.centres) around = company(at, p.spans[at], {p.begins[at], p.ends[at]});
@@ -136,7 +137,7 @@ void noise_ending(const NegativeSampling& a, const Work& w, const Block& b, floa
   for (i64 k = 0; k < a.shared; ++k) {
     for (i64 t = 0; t < w.tiles; ++t) {
       const Floats pairs = load(w.band.pairs + t * kLanes);
-      store(w.weights + k * a.block + t * kLanes, (a.cbow ? min(pairs, all(1.0f)) : pairs) * ratio);
+      store(w.weights + k * w.width + t * kLanes, (a.cbow ? min(pairs, all(1.0f)) : pairs) * ratio);
     }
   }
   for (i64 j = 0; j < targets; ++j) {
@@ -147,7 +148,7 @@ void noise_ending(const NegativeSampling& a, const Work& w, const Block& b, floa
       for (i64 same = k; same < k + kLanes; ++same) {
         if (b.negatives[same] != w.passage.words[at]) continue;
         for (i64 t = 0; t < w.tiles; ++t) {
-          float* weights = w.weights + same * a.block + t * kLanes;
+          float* weights = w.weights + same * w.width + t * kLanes;
           const Ints itself = lane_numbers() == static_cast<std::int32_t>(j - t * kLanes);
           const Ints hit = a.cbow ? itself : in_company(b, w.band, t, at);
           store(weights, max(load(weights) - (hit ? all(ratio) : Floats{}), Floats{}));
@@ -155,7 +156,7 @@ void noise_ending(const NegativeSampling& a, const Work& w, const Block& b, floa
       }
     }
   }
-  for (i64 x = 0; x < a.shared * a.block; x += kLanes)
+  for (i64 x = 0; x < a.shared * w.width; x += kLanes)
     store(w.noise_scores + x, ending->step(load(w.noise_scores + x), load(w.weights + x), false, lr));
 }
 
@@ -165,22 +166,22 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
   gather(a.input, p.words + b.first, b.centres, w.centres, w.stride);
   gather(a.output, p.words + b.company_first, b.company, w.company, w.stride);
   gather(a.output, b.negatives, a.shared, w.noise, w.stride);
-  turn(w.centres, b.centres, w.stride, w.turned, a.block);
-  zero(w.band_scores, b.company * a.block);
+  turn(w.centres, b.centres, w.stride, w.turned, w.width);
+  zero(w.band_scores, b.company * w.width);
 
   for (i64 t = 0; t < w.tiles && t * kLanes < b.centres; ++t) {
     const Range rows = reachable(a, b, t * kLanes, kLanes);
     product(Into::kZero, rows.end - rows.begin, 1, a.input.dim, {w.company + rows.begin * w.stride, w.stride, 1},
-            w.turned + t * kLanes, a.block, w.band_scores + rows.begin * a.block + t * kLanes, a.block);
+            w.turned + t * kLanes, w.width, w.band_scores + rows.begin * w.width + t * kLanes, w.width);
     for (i64 j = rows.begin; j < rows.end; ++j) {
-      float* scores = w.band_scores + j * a.block + t * kLanes;
+      float* scores = w.band_scores + j * w.width + t * kLanes;
       const Floats weight = in_company(b, w.band, t, b.company_first + j) ? all(1.0f) : Floats{};
       store(scores, ending->step(load(scores), weight, true, lr));
     }
   }
   w.ahead.fetch(5);
-  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores,
-          a.block);
+  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width, w.noise_scores,
+          w.width);
   w.ahead.fetch(4);
   noise_ending(a, w, b, lr, ending);
   w.ahead.fetch(3);
@@ -189,20 +190,20 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
     const i64 group = group_at(i, b.centres);
     const Range rows = reachable(a, b, i, group);
     float* steps = w.centre_steps + i * w.stride;
-    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * a.block + i, 1, a.block},
+    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * w.width + i, 1, w.width},
             w.company + rows.begin * w.stride, w.stride, steps, w.stride);
   }
-  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.centre_steps,
+  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride, w.centre_steps,
           w.stride);
   w.ahead.fetch(2);
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
-            {w.band_scores + j * a.block + centres.begin, a.block, 1}, w.centres + centres.begin * w.stride, w.stride,
+            {w.band_scores + j * w.width + centres.begin, w.width, 1}, w.centres + centres.begin * w.stride, w.stride,
             w.company_steps + j * w.stride, w.stride);
   }
-  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.centres, w.stride, w.noise_steps,
+  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.centres, w.stride, w.noise_steps,
           w.stride);
   w.ahead.fetch(1);
 }
@@ -214,26 +215,26 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   gather(a.output, p.words + b.first, b.centres, w.centres, w.stride);
   gather(a.input, p.words + b.company_first, b.company, w.company, w.stride);
   gather(a.output, b.negatives, a.shared, w.noise, w.stride);
-  zero(w.shares, b.company * a.block);
+  zero(w.shares, b.company * w.width);
 
   for (i64 t = 0; t < w.tiles && t * kLanes < b.centres; ++t) {
     const Floats share = 1.0f / max(load(w.band.pairs + t * kLanes), all(1.0f));
     const Range rows = reachable(a, b, t * kLanes, kLanes);
     for (i64 j = rows.begin; j < rows.end; ++j) {
       const Ints mine = in_company(b, w.band, t, b.company_first + j);
-      store(w.shares + j * a.block + t * kLanes, mine ? share : Floats{});
+      store(w.shares + j * w.width + t * kLanes, mine ? share : Floats{});
     }
   }
   for (i64 i = 0; i < b.centres; i += kGroup) {
     const i64 group = group_at(i, b.centres);
     const Range rows = reachable(a, b, i, group);
-    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.shares + rows.begin * a.block + i, 1, a.block},
+    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.shares + rows.begin * w.width + i, 1, w.width},
             w.company + rows.begin * w.stride, w.stride, w.means + i * w.stride, w.stride);
   }
 
   // One target per centre: a dot product each, its step kept where the score was.
   float* scores = w.band_scores;
-  zero(scores, a.block);
+  zero(scores, w.width);
   for (i64 i = 0; i < b.centres; ++i) {
     Floats dot = {};
     for (i64 d = 0; d < w.stride; d += kLanes)
@@ -244,10 +245,10 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
     const Floats weight = min(load(w.band.pairs + t * kLanes), all(1.0f));
     store(scores + t * kLanes, ending->step(load(scores + t * kLanes), weight, true, lr));
   }
-  turn(w.means, b.centres, w.stride, w.turned, a.block);
+  turn(w.means, b.centres, w.stride, w.turned, w.width);
   w.ahead.fetch(5);
-  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, a.block, w.noise_scores,
-          a.block);
+  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width, w.noise_scores,
+          w.width);
   w.ahead.fetch(4);
   noise_ending(a, w, b, lr, ending);
   w.ahead.fetch(3);
@@ -258,15 +259,15 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
       store(w.centre_steps + i * w.stride + d, load(w.means + i * w.stride + d) * scores[i]);
     }
   }
-  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, a.block}, w.noise, w.stride, w.mean_steps,
+  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride, w.mean_steps,
           w.stride);
   w.ahead.fetch(2);
-  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, a.block, 1}, w.means, w.stride, w.noise_steps,
+  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.means, w.stride, w.noise_steps,
           w.stride);
   w.ahead.fetch(1);
 
   // The whole error goes to each row of the company: the shares become ones.
-  for (i64 x = 0; x < b.company * a.block; x += kLanes) {
+  for (i64 x = 0; x < b.company * w.width; x += kLanes) {
     const Floats share = load(w.shares + x);
     store(w.shares + x, share > 0.0f ? all(1.0f) : Floats{});
   }
@@ -274,7 +275,7 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
     const i64 group = group_at(j, b.company);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
-            {w.shares + j * a.block + centres.begin, a.block, 1}, w.mean_steps + centres.begin * w.stride, w.stride,
+            {w.shares + j * w.width + centres.begin, w.width, 1}, w.mean_steps + centres.begin * w.stride, w.stride,
             w.company_steps + j * w.stride, w.stride);
   }
 }
@@ -315,7 +316,7 @@ void train(const NegativeSampling& a, Work& w, i64 begin, i64 end) {
   for (i64 n = 0; n < blocks; ++n) {
     const Block b = block_at(a, w, n);
     look_ahead(a, w, n + 1, &w.ahead);
-    find_company(p, b, w.band, a.block);
+    find_company(p, b, w.band, w.width);
     Ending ending;
     (a.cbow ? cbow : skip_gram)(a, w, b, lr, &ending);
     const double loss = sum_double(ending.loss);

@@ -52,15 +52,15 @@ inline void add(const Matrix<float>& table, const u32* words, i64 count, const f
 }
 
 // turned[d][i] = rows[i][d] for the whole block; rows from `count` on count as zero.
-inline void turn(const float* rows, i64 count, i64 stride, float* turned, i64 block) {
-  for (i64 i = 0; i < block; i += kLanes) {
+inline void turn(const float* rows, i64 count, i64 stride, float* turned, i64 width) {
+  for (i64 i = 0; i < width; i += kLanes) {
     for (i64 d = 0; d < stride; d += kLanes) {
       Floats square[kLanes];
 #pragma GCC unroll 16
       for (int r = 0; r < kLanes; ++r) square[r] = i + r < count ? load(rows + (i + r) * stride + d) : Floats{};
       transpose(square);
 #pragma GCC unroll 16
-      for (int r = 0; r < kLanes; ++r) store(turned + (d + r) * block + i, square[r]);
+      for (int r = 0; r < kLanes; ++r) store(turned + (d + r) * width + i, square[r]);
     }
   }
 }

@@ -1,8 +1,9 @@
-"""CHOICE: device. The arrays decide which backend runs; all backends satisfy one Protocol, which mypy checks.
+"""CHOICE: device. The arrays decide which backend runs; all satisfy one Protocol, checked by mypy.
 
-``_cpu`` (compiled, numpy arrays), ``_cuda`` (compiled, device arrays) and ``_arrays`` (plain array code, the fallback
-where nothing is compiled) are modules with the same functions. ``isa`` forces an instruction set of ``_cpu``; the
-others have none to choose and ignore it, as they ignore ``threads``.
+``_cpu`` (compiled, numpy arrays), ``_cuda`` (compiled, device arrays) and ``_arrays`` (plain array
+code, the fallback where nothing is compiled) are modules with the same functions. ``isa`` forces an
+instruction set of ``_cpu``; the others have none to choose and ignore it, as they ignore
+``threads``.
 """
 
 import importlib
@@ -136,7 +137,8 @@ def backend_of(*arrays: object, backend: ModuleType | None = None) -> Any:
     Parameters
     ----------
     arrays
-        What the kernel is called with; numpy arrays and device arrays (``__cuda_array_interface__``) do not mix.
+        What the kernel is called with; numpy arrays and device arrays
+        (``__cuda_array_interface__``) do not mix.
     backend
         Overrides the choice; tests use it to run one body on all backends.
     """

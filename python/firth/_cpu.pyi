@@ -1,4 +1,4 @@
-# The compiled CPU module (cpp/bindings). Written by hand; tests/test_stubs.py holds it against the module.
+# The compiled CPU module (cpp/bindings). Written by hand; tests/test_stubs.py checks it.
 from collections.abc import Callable
 from typing import Any
 

@@ -28,7 +28,7 @@ def problems(draw):
         "window": draw(st.sampled_from([1, 2, 5, 50])),
         "negative": draw(st.sampled_from([1, 5, 20])),
         "cbow": draw(st.booleans()),
-        "block": draw(st.sampled_from([16, 32, 48])),
+        "block": draw(st.sampled_from([1, 7, 16, 32, 48])),
         "shared": draw(st.sampled_from([16, 32])),
         "piece": draw(st.sampled_from([2, 30, 64, 4096])),
         "seed": draw(st.integers(0, 2**64 - 1)),
@@ -37,7 +37,7 @@ def problems(draw):
 
 
 def rates(problem):
-    """Learning rates low enough that a block cannot push a row past its mark: rounding is not amplified."""
+    """Rates so low that no block pushes a row past its mark, where rounding would be amplified."""
     pairs = problem["block"] * 2 * problem["window"] * (1 + problem["negative"])
     rate = min(0.05, len(problem["input"]) / pairs)
     return rate, rate / 5
@@ -191,7 +191,8 @@ class TestBadInput:
             ({"window": 0}, ValueError, "window=0"),
             ({"window": -3}, ValueError, "window=-3"),
             ({"negative": 0}, ValueError, "negative=0"),
-            ({"block": 17}, ValueError, "block=17"),
+            ({"block": 0}, ValueError, "block=0"),
+            ({"shared": 17}, ValueError, "shared=17"),
             ({"piece": 3}, ValueError, "piece=3"),
             ({"seed": -1}, ValueError, "seed=-1"),
             ({"threads": -1}, ValueError, "threads=-1"),

@@ -48,7 +48,7 @@ struct NegativeSampling {
   const NoiseColumn* noise;  // (words,): the alias table of the noise distribution
   u32 window, negative;
   bool cbow;
-  i64 block, shared, piece;  // block and shared are multiples of 16
+  i64 block, shared, piece;  // shared is a multiple of 16, piece is even
   u64 seed;
   u32 epoch;
   float lr_begin, lr_end;  // the learning rate falls linearly from the corpus' first token to its end
@@ -58,14 +58,17 @@ struct NegativeSampling {
 
 constexpr i64 kMostLanes = 16;
 
+// Centres that a block has room for: whole vectors, whatever the instruction set.
+FIRTH_HD i64 block_width(i64 block) { return (block + kMostLanes - 1) / kMostLanes * kMostLanes; }
+
 // Most floats that a row takes in the working buffers, whatever the instruction set.
 FIRTH_HD i64 working_row(i64 dim) { return (dim + kMostLanes - 1) / kMostLanes * kMostLanes; }
 
 FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
   const i64 company = a.block + 2 * static_cast<i64>(a.window), kept = a.piece + 2 * static_cast<i64>(a.window);
-  const i64 rows = 2 * (company + a.shared + 2 * a.block) + a.block;
-  const i64 floats = rows * working_row(a.input.dim) + a.block * (2 * company + 2 * a.shared);
-  const i64 words = 4 * kept + 2 * a.piece + 2 * (a.piece / a.block + 2) * a.shared + 3 * a.block;
+  const i64 width = block_width(a.block), rows = 2 * (company + a.shared + 2 * width) + width;
+  const i64 floats = rows * working_row(a.input.dim) + width * (2 * company + 2 * a.shared);
+  const i64 words = 4 * kept + 2 * a.piece + 2 * (a.piece / a.block + 2) * a.shared + 3 * width;
   const i64 pointers = 2 * a.block + static_cast<i64>(a.window) + a.shared;
   return 4 * (floats + words) + 8 * pointers + 64 * 32;  // each of fewer than 32 arrays is rounded up to 64 bytes
 }

@@ -74,7 +74,7 @@ def _topk_of_some(
         products = wide @ items[begin:end].astype(np.float64).T
         lengths = q_norms[:, None] * x_norms[None, begin:end]
         worst = best.min(axis=1)[:, None]
-        # A worst of -inf (not yet k items) times a length of 0 is NaN, which passes; so does a zero vector.
+        # -inf (not yet k items) times a length of 0 is NaN, which passes; so does a zero vector.
         with np.errstate(invalid="ignore"):
             least = (worst - error) * lengths if cosine else worst - error * lengths
             passing = ~(products < least)

@@ -71,7 +71,7 @@ def negative_sampling(
     isa: str,
     progress: Callable[[int, float, int], object] | None,
 ) -> tuple[float, int, int, int, int]:
-    """Train with the blocks of a piece together: all its steps are taken from one state of the tables."""
+    """Train piece by piece: all blocks of a piece take their steps from one state of the tables."""
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for below
         return _negative_sampling(
             input, output, ids, offsets, keep, noise, window, negative, cbow,

@@ -1,4 +1,4 @@
-"""negative_sampling: check the tables and the corpus, call the backend; and the tables of its draws."""
+"""negative_sampling: check the arrays, call the backend; and the tables that its draws use."""
 
 from collections.abc import Callable
 from types import ModuleType
@@ -93,7 +93,8 @@ def keep_chances(counts: npt.ArrayLike, sample: float) -> Ids:
         return np.full(len(counts), 2**32 - 1, dtype=np.uint32)
     share = sample * counts.sum() / np.maximum(counts, 1)
     chance = np.minimum(1.0, np.sqrt(share) + share)
-    return np.maximum(np.round(chance * 2.0**32) - 1, 0).astype(np.uint32)
+    thresholds: Ids = np.maximum(np.round(chance * 2.0**32) - 1, 0).astype(np.uint32)
+    return thresholds
 
 
 def _check_table(table: Floats, name: str) -> None:
@@ -159,14 +160,18 @@ def negative_sampling(
         What is drawn depends on these and on the position in the corpus alone.
     lr
         Learning rate at the beginning and at the end of this pass; linear between.
-    block, shared
-        Multiples of 16.
+    block
+        Centres that see one state of the tables and share negatives. Where few words make up the
+        corpus, small blocks are needed: a row takes all the steps of its block at once.
+    shared
+        Negatives of a block, a multiple of 16.
     piece
         Tokens a task; an even number.
     threads
         None: as many as :func:`firth.set_num_threads` says.
     progress
-        Called about every 50 ms with (tokens done, loss so far, pairs so far); what it raises stops the pass.
+        Called about every 50 ms with (tokens done, loss so far, pairs so far); what it raises
+        stops the pass.
 
     Returns
     -------
@@ -218,16 +223,16 @@ def negative_sampling(
         ("negative", negative, 1, 10_000),
         ("epoch", epoch, 0, 2**32 - 1),
         ("seed", seed, 0, 2**64 - 1),
-        ("block", block, 16, 4096),
+        ("block", block, 1, 4096),
         ("shared", shared, 16, 4096),
         ("piece", piece, 2, 2**20),
         ("threads", threads or 0, 0, 4096),
     ):
         if not least <= value <= most:
             raise ValueError(f"negative_sampling: {name}={value} is not between {least} and {most}")
-    if block % 16 or shared % 16 or piece % 2:
+    if shared % 16 or piece % 2:
         raise ValueError(
-            f"negative_sampling: block={block} and shared={shared} must be multiples of 16, piece={piece} even"
+            f"negative_sampling: shared={shared} must be a multiple of 16, piece={piece} even"
         )
     if not all(np.isfinite(rate) and rate >= 0 for rate in lr):
         raise ValueError(f"negative_sampling: lr={lr} is not a pair of numbers from 0 on")
@@ -260,6 +265,7 @@ def negative_sampling(
         )
     if blown_up >= 0:
         raise FloatingPointError(
-            f"negative_sampling: epoch {epoch}: a score near token {blown_up} is not finite; lower lr={lr[0]:g}"
+            f"negative_sampling: epoch {epoch}: a score near token {blown_up} is not finite; "
+            f"lower lr={lr[0]:g}"
         )
     return Pass(loss / pairs if pairs else 0.0, pairs, kept)

@@ -1,4 +1,4 @@
-"""The epochs around ``kernels.negative_sampling``: schedule, progress, callback, and what to do when a run goes wrong."""
+"""The epochs around ``kernels.negative_sampling``: schedule, progress, callback, failure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from firth import kernels
-from firth._backend import Floats
+from firth._backend import Floats, Ids, Longs
 from firth._progress import Progress
 from firth._random import initial_rows
 from firth.corpus import Corpus
@@ -34,8 +34,19 @@ class Run:
     threads: int | None
 
     def rate(self, done: float) -> float:
-        """Return the learning rate when a share of all epochs is done: linear, down to ``min_lr``."""
+        """Return the learning rate when this share of all epochs is done: it falls linearly."""
         return self.lr + (self.min_lr - self.lr) * done
+
+    def block(self, keep: Ids, noise_share: float, counts: Longs) -> int:
+        """Return how many centres share one state of the tables: 32, fewer for few words.
+
+        A row takes the steps of its whole block at once. What it can be pushed by a block is
+        learning rate x pairs of the most frequent word, as centre, company and noise; past about
+        0.5 the vectors of a corpus of a dozen words run away from each other.
+        """
+        stays = (keep.astype(np.float64) + 1) / 2**32 * counts
+        pairs = (self.window + 1) * (stays.max() / stays.sum() + self.negative * noise_share)
+        return int(np.clip(0.5 / (self.lr * pairs), 1, 32))
 
     def train(
         self,
@@ -54,8 +65,10 @@ class Run:
             The run blew up; it names the epoch.
         """
         counts = corpus.vocabulary.counts
+        weights = np.maximum(counts, 1).astype(np.float64) ** self.noise_exponent
         noise = kernels.noise(np.maximum(counts, 1), self.noise_exponent)
         keep = kernels.keep_chances(counts, self.sample)
+        block = self.block(keep, float(weights.max() / weights.sum()), counts)
         words = len(corpus.ids)
         # Pieces are tasks: some thousand tokens each, fewer for wide rows, so that Ctrl-C is quick.
         piece = int(np.clip(2**19 // input.shape[1] // 2 * 2, 256, 4096))
@@ -85,6 +98,7 @@ class Run:
                         seed=self.seed,
                         epoch=epoch,
                         lr=lr,
+                        block=block,
                         piece=piece,
                         threads=self.threads,
                         progress=tell if bar.enabled else None,
@@ -114,7 +128,7 @@ def _check_finite(*tables: Floats) -> None:
 def initial_table(
     model: str, keys: list[str], dim: int, seed: int, start: Embedding | None
 ) -> Floats:
-    """Return the table to begin with: small random rows, and those of ``start`` for the keys it has."""
+    """Return the first table: small random rows, but those of ``start`` where it has them."""
     table = initial_rows(seed, 0, len(keys), dim)
     if start is None:
         return table

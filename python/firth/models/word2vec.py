@@ -1,4 +1,4 @@
-"""Word2Vec: every word is known by the words around it, skip-gram or CBOW with negative sampling."""
+"""Word2Vec: a word is known by the words around it; skip-gram or CBOW, negative sampling."""
 
 from dataclasses import asdict, dataclass
 
@@ -25,7 +25,8 @@ class Word2Vec:
     epochs
         Passes over the text.
     lr
-        Learning rate at the beginning.
+        Learning rate at the beginning; None is 0.025 for skip-gram and 0.05 for CBOW, the defaults
+        of the original word2vec.
     min_lr
         Learning rate at the end; it falls linearly.
     min_count
@@ -71,7 +72,7 @@ class Word2Vec:
     window: int = 5
     negative: int = 5
     epochs: int = 5
-    lr: float = 0.025
+    lr: float | None = None
     min_lr: float = 0.0001
     min_count: int = 5
     max_vocab: int | None = None
@@ -89,8 +90,9 @@ class Word2Vec:
         whole(name, "window", self.window, 1, 10_000)
         whole(name, "negative", self.negative, 1, 10_000)
         whole(name, "epochs", self.epochs, 1, 10**6)
-        real(name, "lr", self.lr, 1e-12, 1e3)
-        real(name, "min_lr", self.min_lr, 0, self.lr)
+        if self.lr is not None:
+            real(name, "lr", self.lr, 1e-12, 1e3)
+        real(name, "min_lr", self.min_lr, 0, self._first_lr)
         whole(name, "min_count", self.min_count, 1, 2**62)
         if self.max_vocab is not None:
             whole(name, "max_vocab", self.max_vocab, 1, 2**62)
@@ -102,6 +104,12 @@ class Word2Vec:
             whole(name, "threads", self.threads, 1, 1024)
         choice(name, "device", self.device, ("cpu",))
         choice(name, "deterministic", self.deterministic, (False, True))
+
+    @property
+    def _first_lr(self) -> float:
+        if self.lr is not None:
+            return self.lr
+        return 0.05 if self.cbow else 0.025
 
     def fit(
         self,
@@ -163,7 +171,7 @@ class Word2Vec:
             negative=self.negative,
             cbow=self.cbow,
             epochs=self.epochs,
-            lr=self.lr,
+            lr=self._first_lr,
             min_lr=self.min_lr,
             sample=self.sample,
             noise_exponent=self.noise_exponent,

@@ -15,7 +15,7 @@ settings.register_profile("quick", max_examples=25, derandomize=True, **unhurrie
 settings.register_profile("nightly", max_examples=1000, **unhurried)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-# A shell starts what it puts in the background with SIGINT ignored, and Python leaves it so: tests of
+# What a shell puts in the background starts with SIGINT ignored, and Python leaves it so: tests of
 # Ctrl-C would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

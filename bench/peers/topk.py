@@ -127,9 +127,7 @@ def main() -> None:
     if right["firth"] != CHECKED:
         sys.exit(f"topk: firth ranks {right['firth']} of {CHECKED} queries as float64 does")
 
-    print(
-        f"{options.items} items, dim {options.dim}, k {k}, one thread; queries per CPU second, median"
-    )
+    print(f"{options.items} items, dim {options.dim}, k {k}, one thread; medians, of CPU seconds")
     print(f"{'':<14}{'as float64':>12}{'batch':>8}{'queries/s':>12}{'firth is':>12}")
     rows = []
     for batch in options.batches:

@@ -198,6 +198,18 @@ class TestBadInput:
             ({"threads": -1}, ValueError, "threads=-1"),
             ({"lr": (float("nan"), 0.1)}, ValueError, "lr="),
             ({"lr": (-0.1, 0.1)}, ValueError, "lr="),
+            ({"lr": (1e39, 0)}, ValueError, "lr="),
+            ({"lr": 0.1}, TypeError, "lr=0.1 is not a pair"),
+            ({"lr": (0.1,)}, TypeError, "lr=.* is not a pair"),
+            ({"lr": (0.1, 0.1, 0.1)}, TypeError, "lr=.* is not a pair"),
+            ({"window": 2.5}, TypeError, "window=2.5 is not a whole number"),
+            ({"seed": None}, TypeError, "seed=None is not a whole number"),
+            ({"cbow": "no"}, TypeError, "cbow='no' is not False or True"),
+            ({"input": [[0.0]]}, TypeError, "input has dtype list"),
+            ({"ids": [0, 1, 2, 3, 3]}, TypeError, "ids is list"),
+            ({"ids": np.zeros(10, np.uint32)[::2]}, ValueError, "ids must be C-contiguous"),
+            ({"keep": np.zeros(8, np.uint32)[::2]}, ValueError, "keep must be C-contiguous"),
+            ({"noise": kernels.noise([1] * 8)[::2]}, ValueError, "noise must be C-contiguous"),
         ],
     )  # fmt: skip
     def test_is_named(self, on, good, change, error, says):

@@ -86,24 +86,31 @@ class Word2Vec:
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        whole(name, "dim", self.dim, 1, 2**16)
-        whole(name, "window", self.window, 1, 10_000)
-        whole(name, "negative", self.negative, 1, 10_000)
-        whole(name, "epochs", self.epochs, 1, 10**6)
+
+        def keep(field: str, value: object) -> None:  # as plain Python: settings go into JSON
+            object.__setattr__(self, field, value)
+
+        for field, least, most in (
+            ("dim", 1, 2**16),
+            ("window", 1, 10_000),
+            ("negative", 1, 10_000),
+            ("epochs", 1, 10**6),
+            ("min_count", 1, 2**62),
+            ("max_vocab", 1, 2**62),
+            ("seed", 0, 2**64 - 1),
+            ("threads", 1, 1024),
+        ):
+            value = getattr(self, field)
+            if value is not None or field not in ("max_vocab", "threads"):
+                keep(field, whole(name, field, value, least, most))
         if self.lr is not None:
-            real(name, "lr", self.lr, 1e-12, 1e3)
-        real(name, "min_lr", self.min_lr, 0, self._first_lr)
-        whole(name, "min_count", self.min_count, 1, 2**62)
-        if self.max_vocab is not None:
-            whole(name, "max_vocab", self.max_vocab, 1, 2**62)
-        real(name, "sample", self.sample, 0, 1)
-        real(name, "noise_exponent", self.noise_exponent, -8, 8)
-        choice(name, "cbow", self.cbow, (False, True))
-        whole(name, "seed", self.seed, 0, 2**64 - 1)
-        if self.threads is not None:
-            whole(name, "threads", self.threads, 1, 1024)
-        choice(name, "device", self.device, ("cpu",))
-        choice(name, "deterministic", self.deterministic, (False, True))
+            keep("lr", real(name, "lr", self.lr, 1e-12, 1e3))
+        keep("min_lr", real(name, "min_lr", self.min_lr, 0, self._first_lr))
+        keep("sample", real(name, "sample", self.sample, 0, 1))
+        keep("noise_exponent", real(name, "noise_exponent", self.noise_exponent, -8, 8))
+        keep("device", choice(name, "device", self.device, ("cpu",)))
+        for field in ("cbow", "deterministic"):
+            keep(field, choice(name, field, getattr(self, field), (False, True)))
 
     @property
     def _first_lr(self) -> float:
@@ -146,11 +153,18 @@ class Word2Vec:
         ------
         ValueError
             No word is left, or ``start`` has another dim.
+        TypeError
+            A source, start or callback of another type.
         FloatingPointError
             The learning rate was too large; it names the epoch.
         KeyboardInterrupt
             With the attribute ``embedding``: what was learnt until then.
         """
+        name = type(self).__name__
+        if start is not None and not isinstance(start, Embedding):
+            raise TypeError(f"{name}: start is {type(start).__name__}, expected an Embedding")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{name}: callback={callback!r} cannot be called")
         if isinstance(source, Corpus):
             corpus = source
         else:
@@ -161,7 +175,8 @@ class Word2Vec:
                 threads=self.threads,
                 progress=progress,
             )
-        name = type(self).__name__
+        if len(corpus.ids) == 0:
+            raise ValueError(f"{name}: the corpus has no tokens")
         words = corpus.vocabulary.words
         input = initial_table(name, words, self.dim, self.seed, start)
         output = np.zeros_like(input)

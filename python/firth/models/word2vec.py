@@ -103,14 +103,14 @@ class Word2Vec:
             value = getattr(self, field)
             if value is not None or field not in ("max_vocab", "threads"):
                 keep(field, whole(name, field, value, least, most))
+        for field in ("cbow", "deterministic"):
+            keep(field, choice(name, field, getattr(self, field), (False, True)))
         if self.lr is not None:
             keep("lr", real(name, "lr", self.lr, 1e-12, 1e3))
         keep("min_lr", real(name, "min_lr", self.min_lr, 0, self._first_lr))
         keep("sample", real(name, "sample", self.sample, 0, 1))
         keep("noise_exponent", real(name, "noise_exponent", self.noise_exponent, -8, 8))
         keep("device", choice(name, "device", self.device, ("cpu",)))
-        for field in ("cbow", "deterministic"):
-            keep(field, choice(name, field, getattr(self, field), (False, True)))
 
     @property
     def _first_lr(self) -> float:

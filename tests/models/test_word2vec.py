@@ -4,6 +4,7 @@ import dataclasses
 import os
 import signal
 import threading
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -134,6 +135,26 @@ def test_an_interrupt_brings_what_was_learnt():
     emb = stop.value.embedding
     assert set(emb.keys) == set(ANIMALS)
     assert np.isfinite(emb.vectors).all()
+
+
+@pytest.mark.parametrize(("dim", "window"), [(4096, 5), (100, 10_000)])
+def test_an_interrupt_is_quick_however_much_work_a_token_is(dim, window):
+    """Far above what it should take, far below what whole pieces of thousands of tokens take."""
+    ids = np.random.default_rng(1).integers(0, 8, 100_000).astype(np.uint32)
+    corpus = firth.Corpus(ids, np.array([0, len(ids)]), firth.Corpus.read(two_topics()).vocabulary)
+    model = Word2Vec(dim=dim, window=window, sample=0, lr=1e-6, min_lr=0, threads=1)
+    killed = []
+
+    def kill():
+        killed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.3, kill)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(corpus)
+    timer.join()
+    assert time.monotonic() - killed[0] < 2
 
 
 @pytest.mark.parametrize("lr", [1000, 100])

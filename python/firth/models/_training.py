@@ -48,6 +48,15 @@ class Run:
         pairs = (self.window + 1) * (stays.max() / stays.sum() + self.negative * noise_share)
         return int(np.clip(0.5 / (self.lr * pairs), 1, 32))
 
+    def piece(self, dim: int) -> int:
+        """Return how many tokens make a task: 4096, fewer where a token is much work.
+
+        A task is not interrupted. A token costs about ``3 * dim`` multiply-adds for each row that
+        its block works on; 2**26 times three of them take some 50 ms without AVX.
+        """
+        rows = 2 * self.window + 64  # company of a block on both sides, its centres and negatives
+        return int(np.clip(2**26 // (dim * rows) // 2 * 2, 32, 4096))
+
     def train(
         self,
         corpus: Corpus,
@@ -70,8 +79,7 @@ class Run:
         keep = kernels.keep_chances(counts, self.sample)
         block = self.block(keep, float(weights.max() / weights.sum()), counts)
         words = len(corpus.ids)
-        # Pieces are tasks: some thousand tokens each, fewer for wide rows, so that Ctrl-C is quick.
-        piece = int(np.clip(2**19 // input.shape[1] // 2 * 2, 256, 4096))
+        piece = self.piece(input.shape[1])
         losses: list[float] = []
         with Progress(progress, self.epochs * words, "training", "words") as bar:
             for epoch in range(self.epochs):

@@ -142,7 +142,7 @@ def test_an_interrupt_is_quick_however_much_work_a_token_is(dim, window):
     """Far above what it should take, far below what whole pieces of thousands of tokens take."""
     ids = np.random.default_rng(1).integers(0, 8, 100_000).astype(np.uint32)
     corpus = firth.Corpus(ids, np.array([0, len(ids)]), firth.Corpus.read(two_topics()).vocabulary)
-    model = Word2Vec(dim=dim, window=window, sample=0, lr=1e-6, min_lr=0, threads=1)
+    model = Word2Vec(dim=dim, window=window, sample=0, lr=1e-5, min_lr=0, threads=1)
     killed = []
 
     def kill():

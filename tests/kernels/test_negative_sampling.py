@@ -1,5 +1,8 @@
 """negative_sampling against the float64 oracle, on every backend and instruction set."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -237,6 +240,23 @@ class TestBadInput:
     def test_noise_of_nothing_is_refused(self, counts):
         with pytest.raises(ValueError, match="noise"):
             kernels.noise(counts)
+
+
+def test_working_memory_that_is_not_there_is_named():
+    """In a process that may have 4 GiB: wide rows and a wide window need 10 GB a thread."""
+    program = """if True:
+        import resource, numpy as np
+        from firth import kernels
+        resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+        tables = [np.zeros((2, 2**16), np.float32) for _ in range(2)]
+        kernels.negative_sampling(
+            *tables, np.zeros(9, np.uint32), np.array([0, 9]), keep=np.zeros(2, np.uint32),
+            noise=kernels.noise([1, 1]), window=10_000, threads=1,
+        )
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("MemoryError: negative_sampling: 1 threads of dim=65536, window=10000")
 
 
 def test_what_progress_raises_stops_the_pass(on):

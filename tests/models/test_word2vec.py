@@ -137,6 +137,20 @@ def test_an_interrupt_brings_what_was_learnt():
     assert np.isfinite(emb.vectors).all()
 
 
+def test_an_interrupt_keeps_the_losses_of_finished_epochs():
+    seen = []
+
+    def callback(epoch, words, loss, lr):
+        seen.append(loss)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stop:
+        SMALL.fit(two_topics(), callback=callback)
+    assert stop.value.embedding.metadata["losses"] == seen
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize(("dim", "window"), [(4096, 5), (100, 10_000)])
 def test_an_interrupt_is_quick_however_much_work_a_token_is(dim, window):
     """Far above what it should take, far below what whole pieces of thousands of tokens take."""

@@ -170,7 +170,8 @@ def negative_sampling(
     cbow
         The company predicts the centre, instead of the centre its company.
     seed, epoch
-        What is drawn depends on these and on the position in the corpus alone.
+        What is drawn depends on these and on the position in the corpus alone; negatives also on
+        ``block``, ``shared`` and ``piece``.
     lr
         Learning rate at the beginning and at the end of this pass; linear between.
     block

@@ -62,11 +62,12 @@ class Run:
         corpus: Corpus,
         input: Floats,
         output: Floats,
+        losses: list[float],
         *,
         progress: bool | None = False,
         callback: Callback | None = None,
-    ) -> list[float]:
-        """Train the tables in place; return the mean loss of a pair in each epoch.
+    ) -> None:
+        """Train the tables in place; append the mean loss of a pair in each epoch to ``losses``.
 
         Raises
         ------
@@ -80,7 +81,6 @@ class Run:
         block = self.block(keep, float(weights.max() / weights.sum()), counts)
         words = len(corpus.ids)
         piece = self.piece(input.shape[1])
-        losses: list[float] = []
         with Progress(progress, self.epochs * words, "training", "words") as bar:
             for epoch in range(self.epochs):
                 told = 0
@@ -123,7 +123,6 @@ class Run:
                     epoch + 1, (epoch + 1) * words, done.loss, lr[1]
                 ):
                     break
-        return losses
 
 
 def _check_finite(*tables: Floats) -> None:

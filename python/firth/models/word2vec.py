@@ -30,9 +30,9 @@ class Word2Vec:
     min_lr
         Learning rate at the end; it falls linearly.
     min_count
-        Words that occur fewer times are left out.
+        Words that occur fewer times are left out. A `Corpus` has made this choice already.
     max_vocab
-        At most so many words, the most frequent ones.
+        At most so many words, the most frequent ones; nor does this change a `Corpus`.
     sample
         About the frequency above which words are thinned out; 0 keeps all.
     noise_exponent
@@ -47,7 +47,8 @@ class Word2Vec:
     device
         "cpu".
     deterministic
-        The same bits whenever data, seed and version are the same; trains with one thread.
+        The same bits whenever data, settings, version and instruction set (``firth.show_config``)
+        are the same; trains with one thread.
 
     Raises
     ------
@@ -158,7 +159,8 @@ class Word2Vec:
         FloatingPointError
             The learning rate was too large; it names the epoch.
         KeyboardInterrupt
-            With the attribute ``embedding``: what was learnt until then.
+            With the attribute ``embedding``, if training had begun: what was learnt until then and
+            the losses of the epochs that were finished.
         """
         name = type(self).__name__
         if start is not None and not isinstance(start, Embedding):
@@ -194,12 +196,15 @@ class Word2Vec:
             threads=1 if self.deterministic else self.threads,
         )
 
-        def result(losses: list[float]) -> Embedding:
+        losses: list[float] = []
+
+        def result() -> Embedding:
             metadata = {"model": name, **asdict(self), "tokens": len(corpus.ids), "losses": losses}
             return Embedding(words, input, corpus.vocabulary.counts, metadata)
 
         try:
-            return result(run.train(corpus, input, output, progress=progress, callback=callback))
+            run.train(corpus, input, output, losses, progress=progress, callback=callback)
         except KeyboardInterrupt as stop:
-            stop.embedding = result([])  # type: ignore[attr-defined]
+            stop.embedding = result()  # type: ignore[attr-defined]
             raise
+        return result()

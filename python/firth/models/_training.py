@@ -132,15 +132,23 @@ def _check_finite(*tables: Floats) -> None:
                 raise FloatingPointError
 
 
-def initial_table(
-    model: str, keys: list[str], dim: int, seed: int, start: Embedding | None
-) -> Floats:
+def check_arguments(
+    model: str, dim: int, start: Embedding | None, callback: Callback | None
+) -> None:
+    """Say what is wrong with what ``fit`` was given, before a long text is read for nothing."""
+    if start is not None and not isinstance(start, Embedding):
+        raise TypeError(f"{model}: start is {type(start).__name__}, expected an Embedding")
+    if start is not None and start.dim != dim:
+        raise ValueError(f"{model}: start has dim {start.dim}, expected {dim}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"{model}: callback={callback!r} cannot be called")
+
+
+def initial_table(keys: list[str], dim: int, seed: int, start: Embedding | None) -> Floats:
     """Return the first table: small random rows, but those of ``start`` where it has them."""
     table = initial_rows(seed, 0, len(keys), dim)
     if start is None:
         return table
-    if start.vectors.shape[1] != dim:
-        raise ValueError(f"{model}: start has dim {start.vectors.shape[1]}, expected {dim}")
     index = start.index
     known = [(row, index[key]) for row, key in enumerate(keys) if key in index]
     if known:

@@ -7,7 +7,7 @@ import numpy as np
 from firth.corpus import Corpus
 from firth.embedding import Embedding
 from firth.models._settings import choice, real, whole
-from firth.models._training import Callback, Run, initial_table
+from firth.models._training import Callback, Run, check_arguments, initial_table
 
 
 @dataclass(frozen=True)
@@ -86,32 +86,24 @@ class Word2Vec:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-
-        def keep(field: str, value: object) -> None:  # as plain Python: settings go into JSON
-            object.__setattr__(self, field, value)
-
-        for field, least, most in (
-            ("dim", 1, 2**16),
-            ("window", 1, 10_000),
-            ("negative", 1, 10_000),
-            ("epochs", 1, 10**6),
-            ("min_count", 1, 2**62),
-            ("max_vocab", 1, 2**62),
-            ("seed", 0, 2**64 - 1),
-            ("threads", 1, 1024),
-        ):
-            value = getattr(self, field)
-            if value is not None or field not in ("max_vocab", "threads"):
-                keep(field, whole(name, field, value, least, most))
-        for field in ("cbow", "deterministic"):
-            keep(field, choice(name, field, getattr(self, field), (False, True)))
+        whole(self, "dim", 1, 2**16)
+        whole(self, "window", 1, 10_000)
+        whole(self, "negative", 1, 10_000)
+        whole(self, "epochs", 1, 10**6)
+        choice(self, "cbow", (False, True))
         if self.lr is not None:
-            keep("lr", real(name, "lr", self.lr, 1e-12, 1e3))
-        keep("min_lr", real(name, "min_lr", self.min_lr, 0, self._first_lr))
-        keep("sample", real(name, "sample", self.sample, 0, 1))
-        keep("noise_exponent", real(name, "noise_exponent", self.noise_exponent, -8, 8))
-        keep("device", choice(name, "device", self.device, ("cpu",)))
+            real(self, "lr", 1e-12, 1e3)
+        real(self, "min_lr", 0, self._first_lr)
+        whole(self, "min_count", 1, 2**62)
+        if self.max_vocab is not None:
+            whole(self, "max_vocab", 1, 2**62)
+        real(self, "sample", 0, 1)
+        real(self, "noise_exponent", -8, 8)
+        whole(self, "seed", 0, 2**64 - 1)
+        if self.threads is not None:
+            whole(self, "threads", 1, 1024)
+        choice(self, "device", ("cpu",))
+        choice(self, "deterministic", (False, True))
 
     @property
     def _first_lr(self) -> float:
@@ -163,10 +155,7 @@ class Word2Vec:
             the losses of the epochs that were finished.
         """
         name = type(self).__name__
-        if start is not None and not isinstance(start, Embedding):
-            raise TypeError(f"{name}: start is {type(start).__name__}, expected an Embedding")
-        if callback is not None and not callable(callback):
-            raise TypeError(f"{name}: callback={callback!r} cannot be called")
+        check_arguments(name, self.dim, start, callback)
         if isinstance(source, Corpus):
             corpus = source
         else:
@@ -180,7 +169,7 @@ class Word2Vec:
         if len(corpus.ids) == 0:
             raise ValueError(f"{name}: the corpus has no tokens")
         words = corpus.vocabulary.words
-        input = initial_table(name, words, self.dim, self.seed, start)
+        input = initial_table(words, self.dim, self.seed, start)
         output = np.zeros_like(input)
         run = Run(
             model=name,

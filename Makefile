@@ -37,10 +37,10 @@ format: .venv/lint.stamp
 	.venv/bin/ruff format .
 	.venv/bin/clang-format -i $(CXX_FILES)
 
-# One executable per kernel, then firth against the peers that are installed.
+# One executable per kernel, then firth against the peers that are installed; _*.py is what these share.
 bench: install native
 	set -e; for program in build/native/bench/native/bench_*; do [ -x $$program ] && $$program; done
-	set -e; for task in bench/peers/*.py; do .venv/bin/python $$task; done
+	set -e; for task in bench/peers/[!_]*.py; do .venv/bin/python $$task; done
 
 sdist: .venv/build.stamp
 	rm -rf dist

@@ -1,6 +1,7 @@
 """Hypothesis profiles, where the real data lies, and what kernels are tested on: (backend, isa)."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("quick", max_examples=25, derandomize=True, **unhurried)
 settings.register_profile("nightly", max_examples=1000, **unhurried)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+# What a shell puts in the background starts with SIGINT ignored, and Python leaves it so: tests of
+# Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BACKENDS = [(_cpu, isa) for isa in _cpu.isas()] + [(_arrays, None)]
 

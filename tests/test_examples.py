@@ -2,8 +2,10 @@
 
 import doctest
 import importlib
+import lzma
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -36,10 +38,14 @@ def test_public_functions_have_examples(name):
     assert any(found.examples for found in finder.find(importlib.import_module(name)))
 
 
-def test_the_readmes_lines_run(tmp_path):
+def some_text():
+    """Sentences that hold the words README asks for."""
     words = ["king", "queen", "man", "woman", *(f"word{i}" for i in range(40))]
-    text = np.random.default_rng(1).choice(words, (400, 10))
-    (tmp_path / "corpus.txt").write_text("\n".join(map(" ".join, text)), encoding="utf-8")
+    return "\n".join(map(" ".join, np.random.default_rng(1).choice(words, (400, 10))))
+
+
+def test_the_readmes_lines_run(tmp_path):
+    (tmp_path / "corpus.txt").write_text(some_text(), encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
     program = f"import os\nos.chdir({str(tmp_path)!r})\n{code}\nprint(len(emb), ids.shape)"
     done = subprocess.run(
@@ -49,3 +55,23 @@ def test_the_readmes_lines_run(tmp_path):
         timeout=120,
     )
     assert done.stdout == "44 (2, 10)\n", done.stderr
+
+
+def test_the_readmes_commands_run(tmp_path):
+    (tmp_path / "tests" / "data").mkdir(parents=True)
+    sample = tmp_path / "tests" / "data" / "wiki-sample.txt.xz"
+    sample.write_bytes(lzma.compress(some_text().encode()))
+    (tmp_path / "wordsim353.tsv").write_text("king\tqueen\t8.5\nman\twoman\t8.3\nking\tman\t3\n")
+    (commands,) = re.findall(r"```sh\n(firth .*?)```", README.read_text(), re.DOTALL)
+    lines = [shlex.split(line, comments=True) for line in commands.splitlines()]
+    assert len(lines) > 4
+    for _, *arguments in lines:
+        program = f"import os, sys\nos.chdir({str(tmp_path)!r})\nfrom firth.cli import main"
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", f"{program}\nsys.exit(main({arguments!r}))"],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout or arguments[0] in ("train", "convert")

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
-#include <new>
 #include <vector>
 
 #include "bridge.h"
@@ -58,7 +57,11 @@ py::tuple train(Array<float> input, Array<float> output, const Array<u32>& ids, 
   std::vector<std::unique_ptr<void, Free>> scratch;
   for (int i = 0; i < workers; ++i) {
     scratch.emplace_back(std::aligned_alloc(64, bytes));
-    if (!scratch.back()) throw std::bad_alloc();
+    if (scratch.back()) continue;
+    PyErr_Format(PyExc_MemoryError,
+                 "negative_sampling: %d threads of dim=%lld, window=%u need %zu bytes each, found less", workers,
+                 static_cast<long long>(args.input.dim), window, bytes);
+    throw py::error_already_set();
   }
   const auto work = [&](Range range, int number) {
     const std::size_t thread = static_cast<std::size_t>(number);

@@ -14,11 +14,11 @@
 namespace firth::FIRTH_LEVEL {
 namespace {
 
-// Lanes of a tile of centres whose company includes the kept token `other`.
+// Which kept tokens are company of which centre of a block: a band along the diagonal of (centres, company).
 struct Band {
-  std::int32_t* begins;  // (block,) company of each centre is [begins, ends) without the centre
+  std::int32_t* begins;  // (width,) company of each centre is [begins, ends) without the centre
   std::int32_t* ends;
-  float* pairs;  // (block,) how many that is
+  float* pairs;  // (width,) how many that is
 };
 
 struct Block {
@@ -110,13 +110,12 @@ Ints in_company(const Block& b, const Band& band, i64 t, i64 at) {
   return (other >= begins) & (other < ends) & (other != self);
 }
 
-// Company rows that tile `t` of centres can reach, as rows of b.company.
+// Company that the centres [first_lane, first_lane + lanes) can reach, as rows of the block's company.
 Range reachable(const NegativeSampling& a, const Block& b, i64 first_lane, i64 lanes) {
   const i64 window = static_cast<i64>(a.window);
-  const Range all_rows = {0, b.company};
   const i64 begin = b.first + first_lane - window - b.company_first;
   const i64 end = b.first + first_lane + lanes + window - b.company_first;
-  return {begin < 0 ? 0 : begin, end > all_rows.end ? all_rows.end : end};
+  return {begin < 0 ? 0 : begin, end > b.company ? b.company : end};
 }
 
 // Centres that the kept tokens [at, at + count) can be company of.

@@ -1,5 +1,8 @@
 """negative_sampling against the float64 oracle, on every backend and instruction set."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -198,6 +201,18 @@ class TestBadInput:
             ({"threads": -1}, ValueError, "threads=-1"),
             ({"lr": (float("nan"), 0.1)}, ValueError, "lr="),
             ({"lr": (-0.1, 0.1)}, ValueError, "lr="),
+            ({"lr": (1e39, 0)}, ValueError, "lr="),
+            ({"lr": 0.1}, TypeError, "lr=0.1 is not a pair"),
+            ({"lr": (0.1,)}, TypeError, "lr=.* is not a pair"),
+            ({"lr": (0.1, 0.1, 0.1)}, TypeError, "lr=.* is not a pair"),
+            ({"window": 2.5}, TypeError, "window=2.5 is not a whole number"),
+            ({"seed": None}, TypeError, "seed=None is not a whole number"),
+            ({"cbow": "no"}, TypeError, "cbow='no' is not False or True"),
+            ({"input": [[0.0]]}, TypeError, "input has dtype list"),
+            ({"ids": [0, 1, 2, 3, 3]}, TypeError, "ids is list"),
+            ({"ids": np.zeros(10, np.uint32)[::2]}, ValueError, "ids must be C-contiguous"),
+            ({"keep": np.zeros(8, np.uint32)[::2]}, ValueError, "keep must be C-contiguous"),
+            ({"noise": kernels.noise([1] * 8)[::2]}, ValueError, "noise must be C-contiguous"),
         ],
     )  # fmt: skip
     def test_is_named(self, on, good, change, error, says):
@@ -225,6 +240,23 @@ class TestBadInput:
     def test_noise_of_nothing_is_refused(self, counts):
         with pytest.raises(ValueError, match="noise"):
             kernels.noise(counts)
+
+
+def test_working_memory_that_is_not_there_is_named():
+    """In a process that may have 4 GiB: wide rows and a wide window need 10 GB a thread."""
+    program = """if True:
+        import resource, numpy as np
+        from firth import kernels
+        resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+        tables = [np.zeros((2, 2**16), np.float32) for _ in range(2)]
+        kernels.negative_sampling(
+            *tables, np.zeros(9, np.uint32), np.array([0, 9]), keep=np.zeros(2, np.uint32),
+            noise=kernels.noise([1, 1]), window=10_000, threads=1,
+        )
+    """
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("MemoryError: negative_sampling: 1 threads of dim=65536, window=10000")
 
 
 def test_what_progress_raises_stops_the_pass(on):

@@ -4,6 +4,8 @@ import dataclasses
 import os
 import signal
 import threading
+import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +137,40 @@ def test_an_interrupt_brings_what_was_learnt():
     assert np.isfinite(emb.vectors).all()
 
 
+def test_an_interrupt_keeps_the_losses_of_finished_epochs():
+    seen = []
+
+    def callback(epoch, words, loss, lr):
+        seen.append(loss)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stop:
+        SMALL.fit(two_topics(), callback=callback)
+    assert stop.value.embedding.metadata["losses"] == seen
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(("dim", "window"), [(4096, 5), (100, 10_000)])
+def test_an_interrupt_is_quick_however_much_work_a_token_is(dim, window):
+    """Far above what it should take, far below what whole pieces of thousands of tokens take."""
+    ids = np.random.default_rng(1).integers(0, 8, 100_000).astype(np.uint32)
+    corpus = firth.Corpus(ids, np.array([0, len(ids)]), firth.Corpus.read(two_topics()).vocabulary)
+    model = Word2Vec(dim=dim, window=window, sample=0, lr=1e-5, min_lr=0, threads=1)
+    killed = []
+
+    def kill():
+        killed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(0.3, kill)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(corpus)
+    timer.join()
+    assert time.monotonic() - killed[0] < 2
+
+
 @pytest.mark.parametrize("lr", [1000, 100])
 @pytest.mark.parametrize("cbow", [False, True])
 def test_a_run_that_blows_up_names_the_epoch(lr, cbow):
@@ -178,7 +214,7 @@ def test_a_text_without_words_is_refused(source):
         *[("lr", value) for value in (0, -1, np.nan, np.inf, 1e30)],
         ("min_lr", 1), ("min_count", 0), ("max_vocab", 0), ("sample", -1), ("sample", np.nan),
         ("noise_exponent", np.inf), ("seed", -1), ("seed", 2**64), ("threads", 0),
-        ("device", "cuda:7"), ("cbow", 2),
+        ("device", "cuda:7"), ("cbow", 2), ("cbow", np.array([0, 1])), ("lr", 10**400),
     ],
 )  # fmt: skip
 def test_a_hyper_parameter_out_of_range_is_named(field, value):
@@ -193,6 +229,33 @@ def test_a_hyper_parameter_out_of_range_is_named(field, value):
 def test_a_hyper_parameter_of_another_type_is_named(field, value):
     with pytest.raises(TypeError, match=f"Word2Vec: {field}="):
         Word2Vec(**{field: value})
+
+
+def test_numbers_of_numpy_are_settings_that_can_be_saved(tmp_path):
+    plain = {"dim": 8, "lr": 0.5, "cbow": True, "seed": 7, "threads": 1, "min_count": 1}
+    exotic = {"dim": np.int64(8), "lr": np.float32(0.5), "cbow": np.bool_(True),
+              "seed": np.uint64(7), "threads": np.int8(1), "min_count": np.uint16(1)}  # fmt: skip
+    assert Word2Vec(**exotic) == Word2Vec(**plain)
+    assert Word2Vec(lr=Fraction(1, 2)).fit(two_topics(60)).metadata["lr"] == 0.5
+    Word2Vec(**exotic).fit(two_topics(60)).save(tmp_path / "vectors")
+    metadata = firth.load(tmp_path / "vectors").metadata
+    assert {name: metadata[name] for name in plain} == plain
+
+
+def test_a_corpus_without_tokens_is_refused():
+    words = firth.Corpus.read(two_topics()).vocabulary
+    empty = firth.Corpus(np.zeros(0, np.uint32), np.zeros(1, np.int64), words)
+    with pytest.raises(ValueError, match="Word2Vec: the corpus has no tokens"):
+        SMALL.fit(empty)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [({"start": "vectors"}, "start is str, expected"), ({"callback": 3}, "callback=3 cannot")],
+)
+def test_what_fit_cannot_use_is_named_before_training(change, says):
+    with pytest.raises(TypeError, match=f"Word2Vec: {says}"):
+        SMALL.fit(two_topics(), **change)
 
 
 def test_vectors_of_a_real_text_are_good(data):

@@ -29,7 +29,7 @@ struct Outcome {
   double loss;   // of all pairs, negatives weighted as above
   i64 pairs;     // (input, target) pairs; CBOW: centres with company
   i64 kept;      // centres
-  i64 blown_up;  // position of the first piece that met a number that is not finite, or -1; nothing is trained after it
+  i64 blown_up;  // position of the first piece that met a number that is not finite, or -1; this thread stops there
   i64 unknown;   // position of the first id that is no word, or -1; its piece is not trained
 };
 

@@ -1,5 +1,6 @@
 """negative_sampling: check the arrays, call the backend; and the tables that its draws use."""
 
+import operator
 from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
@@ -97,9 +98,21 @@ def keep_chances(counts: npt.ArrayLike, sample: float) -> Ids:
     return thresholds
 
 
+def _check_array(array: object, name: str, dtype: npt.DTypeLike, ndim: int) -> None:
+    kind = getattr(array, "dtype", None)
+    if kind != dtype or array.ndim != ndim:  # type: ignore[attr-defined]
+        found = type(array).__name__ if kind is None else f"{array.ndim}-d {kind}"  # type: ignore[attr-defined]
+        raise TypeError(
+            f"negative_sampling: {name} is {found}, expected {ndim}-d {np.dtype(dtype)}"
+        )
+    if not array.flags.c_contiguous:  # type: ignore[attr-defined]
+        raise ValueError(f"negative_sampling: {name} must be C-contiguous")
+
+
 def _check_table(table: Floats, name: str) -> None:
-    if table.dtype != np.float32:
-        raise TypeError(f"negative_sampling: {name} has dtype {table.dtype}, expected float32")
+    dtype = getattr(table, "dtype", type(table).__name__)
+    if dtype != np.float32:
+        raise TypeError(f"negative_sampling: {name} has dtype {dtype}, expected float32")
     if table.ndim != 2 or 0 in table.shape:
         raise ValueError(
             f"negative_sampling: {name} has shape {table.shape}, expected (words, dim)"
@@ -157,7 +170,8 @@ def negative_sampling(
     cbow
         The company predicts the centre, instead of the centre its company.
     seed, epoch
-        What is drawn depends on these and on the position in the corpus alone.
+        What is drawn depends on these and on the position in the corpus alone; negatives also on
+        ``block``, ``shared`` and ``piece``.
     lr
         Learning rate at the beginning and at the end of this pass; linear between.
     block
@@ -203,11 +217,7 @@ def negative_sampling(
         ("keep", keep, np.uint32, 1),
         ("noise", noise, np.uint32, 2),
     ):
-        if array.dtype != dtype or array.ndim != ndim:
-            raise TypeError(
-                f"negative_sampling: {name} is {array.ndim}-d {array.dtype}, "
-                f"expected {ndim}-d {np.dtype(dtype)}"
-            )
+        _check_array(array, name, dtype, ndim)
     for name, array, shape in (("keep", keep, (words,)), ("noise", noise, (words, 2))):
         if array.shape != shape:
             raise ValueError(f"negative_sampling: {name} has shape {array.shape}, expected {shape}")
@@ -228,14 +238,25 @@ def negative_sampling(
         ("piece", piece, 2, 2**20),
         ("threads", threads or 0, 0, 4096),
     ):
+        try:
+            operator.index(value)
+        except TypeError:
+            raise TypeError(f"negative_sampling: {name}={value!r} is not a whole number") from None
         if not least <= value <= most:
             raise ValueError(f"negative_sampling: {name}={value} is not between {least} and {most}")
     if shared % 16 or piece % 2:
         raise ValueError(
             f"negative_sampling: shared={shared} must be a multiple of 16, piece={piece} even"
         )
-    if not all(np.isfinite(rate) and rate >= 0 for rate in lr):
-        raise ValueError(f"negative_sampling: lr={lr} is not a pair of numbers from 0 on")
+    most_lr = float(np.finfo(np.float32).max)
+    try:
+        first_lr, last_lr = (float(rate) for rate in lr)
+    except (TypeError, ValueError):
+        raise TypeError(f"negative_sampling: lr={lr!r} is not a pair of numbers") from None
+    if not (0 <= first_lr <= most_lr and 0 <= last_lr <= most_lr):
+        raise ValueError(f"negative_sampling: lr={lr} is not a pair of float32 numbers from 0 on")
+    if not isinstance(cbow, (bool, np.bool_)):
+        raise TypeError(f"negative_sampling: cbow={cbow!r} is not False or True")
     loss, pairs, kept, blown_up, unknown = backend_of(
         input, output, ids, offsets, backend=backend
     ).negative_sampling(
@@ -247,14 +268,14 @@ def negative_sampling(
         noise=noise,
         window=window,
         negative=negative,
-        cbow=cbow,
+        cbow=bool(cbow),
         block=block,
         shared=shared,
         piece=piece,
         seed=seed,
         epoch=epoch,
-        lr_begin=lr[0],
-        lr_end=lr[1],
+        lr_begin=first_lr,
+        lr_end=last_lr,
         threads=threads or 0,
         isa=isa or "",
         progress=progress,
@@ -266,6 +287,6 @@ def negative_sampling(
     if blown_up >= 0:
         raise FloatingPointError(
             f"negative_sampling: epoch {epoch}: a score near token {blown_up} is not finite; "
-            f"lower lr={lr[0]:g}"
+            f"lower lr={first_lr:g}"
         )
     return Pass(loss / pairs if pairs else 0.0, pairs, kept)

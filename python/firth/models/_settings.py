@@ -1,34 +1,50 @@
-"""Checks of hyper-parameters: one line a field, one message for all models."""
+"""Checks of hyper-parameters: one line a field, one message for all models.
+
+Each looks at a field of a frozen dataclass and puts it back as plain Python (numpy's numbers would
+not go into JSON).
+"""
 
 import math
 import operator
 
 
-def whole(model: str, name: str, value: object, least: int, most: int) -> int:
-    """Return the value as an int between ``least`` and ``most``, or say what is wrong with it."""
+def _keep(model: object, name: str, value: object) -> None:
+    object.__setattr__(model, name, value)
+
+
+def whole(model: object, name: str, least: int, most: int) -> None:
+    """Make the field an int between ``least`` and ``most``, or say what is wrong with it."""
+    value, kind = getattr(model, name), type(model).__name__
     try:
         if isinstance(value, bool):
             raise TypeError
-        number = operator.index(value)  # type: ignore[arg-type]
+        number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{model}: {name}={value!r} is not a whole number") from None
+        raise TypeError(f"{kind}: {name}={value!r} is not a whole number") from None
     if not least <= number <= most:
-        raise ValueError(f"{model}: {name}={number} is not between {least} and {most}")
-    return number
+        raise ValueError(f"{kind}: {name}={number} is not between {least} and {most}")
+    _keep(model, name, number)
 
 
-def real(model: str, name: str, value: object, least: float, most: float) -> float:
-    """Return the value as a float between ``least`` and ``most``, or say what is wrong with it."""
+def real(model: object, name: str, least: float, most: float) -> None:
+    """Make the field a float between ``least`` and ``most``, or say what is wrong with it."""
+    value, kind = getattr(model, name), type(model).__name__
     if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise TypeError(f"{model}: {name}={value!r} is not a number")
-    number = float(value)
+        raise TypeError(f"{kind}: {name}={value!r} is not a number")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond all floats
+        number = math.inf
     if math.isnan(number) or not least <= number <= most:
-        raise ValueError(f"{model}: {name}={number:g} is not between {least:g} and {most:g}")
-    return number
+        raise ValueError(f"{kind}: {name}={number:g} is not between {least:g} and {most:g}")
+    _keep(model, name, number)
 
 
-def choice(model: str, name: str, value: object, choices: tuple[object, ...]) -> None:
-    """Say so if the value is not one of the choices."""
-    if value not in choices:
+def choice(model: object, name: str, choices: tuple[object, ...]) -> None:
+    """Make the field the choice that it equals, or say that there is none."""
+    value, kind = getattr(model, name), type(model).__name__
+    try:
+        _keep(model, name, choices[choices.index(value)])
+    except ValueError:  # also of arrays, which equal nothing as a whole
         expected = " or ".join(repr(one) for one in choices)
-        raise ValueError(f"{model}: {name}={value!r} is not {expected}")
+        raise ValueError(f"{kind}: {name}={value!r} is not {expected}") from None

@@ -48,16 +48,26 @@ class Run:
         pairs = (self.window + 1) * (stays.max() / stays.sum() + self.negative * noise_share)
         return int(np.clip(0.5 / (self.lr * pairs), 1, 32))
 
+    def piece(self, dim: int) -> int:
+        """Return how many tokens make a task: 4096, fewer where a token is much work.
+
+        A task is not interrupted. A token costs about ``3 * dim`` multiply-adds for each row that
+        its block works on; 2**26 times three of them take some 50 ms without AVX.
+        """
+        rows = 2 * self.window + 64  # company of a block on both sides, its centres and negatives
+        return int(np.clip(2**26 // (dim * rows) // 2 * 2, 32, 4096))
+
     def train(
         self,
         corpus: Corpus,
         input: Floats,
         output: Floats,
+        losses: list[float],
         *,
         progress: bool | None = False,
         callback: Callback | None = None,
-    ) -> list[float]:
-        """Train the tables in place; return the mean loss of a pair in each epoch.
+    ) -> None:
+        """Train the tables in place; append the mean loss of a pair in each epoch to ``losses``.
 
         Raises
         ------
@@ -70,9 +80,7 @@ class Run:
         keep = kernels.keep_chances(counts, self.sample)
         block = self.block(keep, float(weights.max() / weights.sum()), counts)
         words = len(corpus.ids)
-        # Pieces are tasks: some thousand tokens each, fewer for wide rows, so that Ctrl-C is quick.
-        piece = int(np.clip(2**19 // input.shape[1] // 2 * 2, 256, 4096))
-        losses: list[float] = []
+        piece = self.piece(input.shape[1])
         with Progress(progress, self.epochs * words, "training", "words") as bar:
             for epoch in range(self.epochs):
                 told = 0
@@ -115,7 +123,6 @@ class Run:
                     epoch + 1, (epoch + 1) * words, done.loss, lr[1]
                 ):
                     break
-        return losses
 
 
 def _check_finite(*tables: Floats) -> None:
@@ -125,15 +132,23 @@ def _check_finite(*tables: Floats) -> None:
                 raise FloatingPointError
 
 
-def initial_table(
-    model: str, keys: list[str], dim: int, seed: int, start: Embedding | None
-) -> Floats:
+def check_arguments(
+    model: str, dim: int, start: Embedding | None, callback: Callback | None
+) -> None:
+    """Say what is wrong with what ``fit`` was given, before a long text is read for nothing."""
+    if start is not None and not isinstance(start, Embedding):
+        raise TypeError(f"{model}: start is {type(start).__name__}, expected an Embedding")
+    if start is not None and start.dim != dim:
+        raise ValueError(f"{model}: start has dim {start.dim}, expected {dim}")
+    if callback is not None and not callable(callback):
+        raise TypeError(f"{model}: callback={callback!r} cannot be called")
+
+
+def initial_table(keys: list[str], dim: int, seed: int, start: Embedding | None) -> Floats:
     """Return the first table: small random rows, but those of ``start`` where it has them."""
     table = initial_rows(seed, 0, len(keys), dim)
     if start is None:
         return table
-    if start.vectors.shape[1] != dim:
-        raise ValueError(f"{model}: start has dim {start.vectors.shape[1]}, expected {dim}")
     index = start.index
     known = [(row, index[key]) for row, key in enumerate(keys) if key in index]
     if known:

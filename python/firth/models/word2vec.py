@@ -7,7 +7,7 @@ import numpy as np
 from firth.corpus import Corpus
 from firth.embedding import Embedding
 from firth.models._settings import choice, real, whole
-from firth.models._training import Callback, Run, initial_table
+from firth.models._training import Callback, Run, check_arguments, initial_table
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Word2Vec:
     min_lr
         Learning rate at the end; it falls linearly.
     min_count
-        Words that occur fewer times are left out.
+        Words that occur fewer times are left out. A `Corpus` has made this choice already.
     max_vocab
-        At most so many words, the most frequent ones.
+        At most so many words, the most frequent ones; nor does this change a `Corpus`.
     sample
         About the frequency above which words are thinned out; 0 keeps all.
     noise_exponent
@@ -47,7 +47,8 @@ class Word2Vec:
     device
         "cpu".
     deterministic
-        The same bits whenever data, seed and version are the same; trains with one thread.
+        The same bits whenever data, settings, version and instruction set (``firth.show_config``)
+        are the same; trains with one thread.
 
     Raises
     ------
@@ -85,25 +86,24 @@ class Word2Vec:
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        whole(name, "dim", self.dim, 1, 2**16)
-        whole(name, "window", self.window, 1, 10_000)
-        whole(name, "negative", self.negative, 1, 10_000)
-        whole(name, "epochs", self.epochs, 1, 10**6)
+        whole(self, "dim", 1, 2**16)
+        whole(self, "window", 1, 10_000)
+        whole(self, "negative", 1, 10_000)
+        whole(self, "epochs", 1, 10**6)
+        choice(self, "cbow", (False, True))
         if self.lr is not None:
-            real(name, "lr", self.lr, 1e-12, 1e3)
-        real(name, "min_lr", self.min_lr, 0, self._first_lr)
-        whole(name, "min_count", self.min_count, 1, 2**62)
+            real(self, "lr", 1e-12, 1e3)
+        real(self, "min_lr", 0, self._first_lr)
+        whole(self, "min_count", 1, 2**62)
         if self.max_vocab is not None:
-            whole(name, "max_vocab", self.max_vocab, 1, 2**62)
-        real(name, "sample", self.sample, 0, 1)
-        real(name, "noise_exponent", self.noise_exponent, -8, 8)
-        choice(name, "cbow", self.cbow, (False, True))
-        whole(name, "seed", self.seed, 0, 2**64 - 1)
+            whole(self, "max_vocab", 1, 2**62)
+        real(self, "sample", 0, 1)
+        real(self, "noise_exponent", -8, 8)
+        whole(self, "seed", 0, 2**64 - 1)
         if self.threads is not None:
-            whole(name, "threads", self.threads, 1, 1024)
-        choice(name, "device", self.device, ("cpu",))
-        choice(name, "deterministic", self.deterministic, (False, True))
+            whole(self, "threads", 1, 1024)
+        choice(self, "device", ("cpu",))
+        choice(self, "deterministic", (False, True))
 
     @property
     def _first_lr(self) -> float:
@@ -146,11 +146,16 @@ class Word2Vec:
         ------
         ValueError
             No word is left, or ``start`` has another dim.
+        TypeError
+            A source, start or callback of another type.
         FloatingPointError
             The learning rate was too large; it names the epoch.
         KeyboardInterrupt
-            With the attribute ``embedding``: what was learnt until then.
+            With the attribute ``embedding``, if training had begun: what was learnt until then and
+            the losses of the epochs that were finished.
         """
+        name = type(self).__name__
+        check_arguments(name, self.dim, start, callback)
         if isinstance(source, Corpus):
             corpus = source
         else:
@@ -161,9 +166,10 @@ class Word2Vec:
                 threads=self.threads,
                 progress=progress,
             )
-        name = type(self).__name__
+        if len(corpus.ids) == 0:
+            raise ValueError(f"{name}: the corpus has no tokens")
         words = corpus.vocabulary.words
-        input = initial_table(name, words, self.dim, self.seed, start)
+        input = initial_table(words, self.dim, self.seed, start)
         output = np.zeros_like(input)
         run = Run(
             model=name,
@@ -179,12 +185,15 @@ class Word2Vec:
             threads=1 if self.deterministic else self.threads,
         )
 
-        def result(losses: list[float]) -> Embedding:
+        losses: list[float] = []
+
+        def result() -> Embedding:
             metadata = {"model": name, **asdict(self), "tokens": len(corpus.ids), "losses": losses}
             return Embedding(words, input, corpus.vocabulary.counts, metadata)
 
         try:
-            return result(run.train(corpus, input, output, progress=progress, callback=callback))
+            run.train(corpus, input, output, losses, progress=progress, callback=callback)
         except KeyboardInterrupt as stop:
-            stop.embedding = result([])  # type: ignore[attr-defined]
+            stop.embedding = result()  # type: ignore[attr-defined]
             raise
+        return result()

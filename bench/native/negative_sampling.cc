@@ -2,13 +2,20 @@
 // text whose words follow Zipf's law. The loss of a short pass is checked against the definition in float64 first.
 // Usage: bench_negative_sampling [tokens=2000000] [words=70000]
 //
-// Ladder (wiki8, dim 100, window 5, negative 5, one core, million words/s of CPU time on a busy machine; what the
-// change gave):
-//   blocks of 32 centres, 32 shared negatives, dense products   1.4   against 0.12 for gensim beside it
-//   products start from zero instead of cleared memory          +2%
-//   the next block's rows fetched in shares between products    +0%: the waiting moved from reading to fetching
-//   accept and alias in one table, asked for a piece ahead      +18%
-//   16 centres, 16 negatives                                    +40%, and .015 of analogy accuracy lost: not kept
+// Ladder (wiki8, dim 100 unless said, window 5, negative 5, one busy core, million words/s of CPU time; what a change
+// gave):
+//   blocks of 32 centres, 32 shared negatives, dense products     1.4   against 0.12 for gensim beside it
+//   products start from zero instead of cleared memory            +2%
+//   accept and alias in one table, asked for a piece ahead        +18%
+//   the next block's rows fetched in five shares                  +0%: the waiting moved from reading to fetching
+//   ... a few rows between the tiles of every product             +5% at dim 100, nothing at dim 300
+//   16 centres, 16 negatives                                      +40%, but .02 of analogy accuracy lost: not kept
+//   CBOW with 16 negatives                                        +30%, but .01 of analogy accuracy lost: not kept
+//   64 centres, 32 negatives                                      +5% at dim 300, nothing at dim 100: not kept
+//   scores in stretches of 128 dimensions, groups of even rows    nothing at dim 100 and 300: not kept
+//   working memory on a huge page                                 nothing: not kept
+//   all rows of 500 words (everything in the second cache)        +10% at dim 300: the products, not the tables, are
+//   the limit
 #include "firth/negative_sampling.h"
 
 #include <algorithm>

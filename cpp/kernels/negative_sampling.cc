@@ -125,6 +125,18 @@ Range reachable_centres(const NegativeSampling& a, const Block& b, i64 at, i64 c
   return {begin < 0 ? 0 : begin, end > b.centres ? b.centres : end};
 }
 
+constexpr i64 kFetched = 4;  // rows of the next block at each of some thirty stops in a block
+
+// product() eight rows at a time, with rows of the next block fetched in between.
+void product_fetching(Ahead* ahead, Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row,
+                      float* c, i64 c_row) {
+  for (i64 r = 0; r < rows; r += 8) {
+    const i64 now = rows - r < 8 ? rows - r : 8;
+    product(into, now, vectors, depth, {a.data + r * a.row, a.row, a.column}, b, b_row, c + r * c_row, c_row);
+    ahead->fetch(kFetched);
+  }
+}
+
 constexpr i64 kGroup = 4;  // rows that one register tile handles together
 
 i64 group_at(i64 begin, i64 end) { return end - begin < kGroup ? end - begin : kGroup; }
@@ -178,33 +190,30 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
       store(scores, ending->step(load(scores), weight, true, lr));
     }
   }
-  w.ahead.fetch(5);
-  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width, w.noise_scores,
-          w.width);
-  w.ahead.fetch(4);
+  product_fetching(&w.ahead, Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width,
+                   w.noise_scores, w.width);
   noise_ending(a, w, b, lr, ending);
-  w.ahead.fetch(3);
 
   for (i64 i = 0; i < b.centres; i += kGroup) {
     const i64 group = group_at(i, b.centres);
+    w.ahead.fetch(kFetched);
     const Range rows = reachable(a, b, i, group);
     float* steps = w.centre_steps + i * w.stride;
     product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * w.width + i, 1, w.width},
             w.company + rows.begin * w.stride, w.stride, steps, w.stride);
   }
-  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride, w.centre_steps,
-          w.stride);
-  w.ahead.fetch(2);
+  product_fetching(&w.ahead, Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride,
+                   w.centre_steps, w.stride);
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
+    w.ahead.fetch(kFetched);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
             {w.band_scores + j * w.width + centres.begin, w.width, 1}, w.centres + centres.begin * w.stride, w.stride,
             w.company_steps + j * w.stride, w.stride);
   }
-  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.centres, w.stride, w.noise_steps,
-          w.stride);
-  w.ahead.fetch(1);
+  product_fetching(&w.ahead, Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.centres,
+                   w.stride, w.noise_steps, w.stride);
 }
 
 // The same products the other way round: the company's rows are the inputs, averaged; the centre is the one target.
@@ -226,6 +235,7 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   }
   for (i64 i = 0; i < b.centres; i += kGroup) {
     const i64 group = group_at(i, b.centres);
+    w.ahead.fetch(kFetched);
     const Range rows = reachable(a, b, i, group);
     product(Into::kZero, group, vectors, rows.end - rows.begin, {w.shares + rows.begin * w.width + i, 1, w.width},
             w.company + rows.begin * w.stride, w.stride, w.means + i * w.stride, w.stride);
@@ -245,12 +255,9 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
     store(scores + t * kLanes, ending->step(load(scores + t * kLanes), weight, true, lr));
   }
   turn(w.means, b.centres, w.stride, w.turned, w.width);
-  w.ahead.fetch(5);
-  product(Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width, w.noise_scores,
-          w.width);
-  w.ahead.fetch(4);
+  product_fetching(&w.ahead, Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width,
+                   w.noise_scores, w.width);
   noise_ending(a, w, b, lr, ending);
-  w.ahead.fetch(3);
 
   for (i64 i = 0; i < b.centres; ++i) {
     for (i64 d = 0; d < w.stride; d += kLanes) {
@@ -258,12 +265,10 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
       store(w.centre_steps + i * w.stride + d, load(w.means + i * w.stride + d) * scores[i]);
     }
   }
-  product(Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride, w.mean_steps,
-          w.stride);
-  w.ahead.fetch(2);
-  product(Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.means, w.stride, w.noise_steps,
-          w.stride);
-  w.ahead.fetch(1);
+  product_fetching(&w.ahead, Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride,
+                   w.mean_steps, w.stride);
+  product_fetching(&w.ahead, Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.means, w.stride,
+                   w.noise_steps, w.stride);
 
   // The whole error goes to each row of the company: the shares become ones.
   for (i64 x = 0; x < b.company * w.width; x += kLanes) {
@@ -272,6 +277,7 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   }
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
+    w.ahead.fetch(kFetched);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
             {w.shares + j * w.width + centres.begin, w.width, 1}, w.mean_steps + centres.begin * w.stride, w.stride,

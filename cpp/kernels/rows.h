@@ -6,8 +6,8 @@
 namespace firth::FIRTH_LEVEL {
 namespace {
 
-// The next block's rows, fetched a share at a time between the products: asked for all at once, they would wait for
-// each other's turn in the few buffers a core has for missing lines.
+// The next block's rows, fetched a few at a time between the tiles of this block's products: asked for all at once they
+// would wait for each other in the few buffers that a core has for missing lines.
 struct Ahead {
   const float** rows;  // (2 * block + window + shared,)
   i64 dim, count, done;
@@ -15,8 +15,8 @@ struct Ahead {
   void note(const Matrix<float>& table, const u32* words, i64 many) {
     for (i64 i = 0; i < many; ++i) rows[count++] = row(table, words[i]);
   }
-  void fetch(i64 shares_left) {
-    for (const i64 stop = done + (count - done) / shares_left; done < stop; ++done) {
+  void fetch(i64 many) {
+    for (const i64 stop = done + many < count ? done + many : count; done < stop; ++done) {
       const char* bytes = reinterpret_cast<const char*>(rows[done]);
       for (i64 b = 0; b < 4 * dim; b += 64) __builtin_prefetch(bytes + b, 1, 2);
     }

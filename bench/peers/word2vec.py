@@ -1,7 +1,7 @@
 """firth and gensim on the same text with the same settings: reading, training, quality, in one run.
 
 Usage: python bench/peers/word2vec.py TEXT [--tokens N] [--dim D ...] [--repeats R]
-           [--seeds S --data FOLDER] [--save FILE]
+           [--seeds S --data FOLDER] [--save]
 
 TEXT has lines of at most 10 000 words: gensim leaves out what a longer line has beyond that. Speed
 is measured on its first N tokens, one thread, firth and gensim in turn; a figure is the median of
@@ -12,11 +12,12 @@ analogy/ in it), analogies among the 30 000 most frequent words.
 
 import argparse
 import itertools
-import json
 import statistics
 import tempfile
 import time
 from pathlib import Path
+
+from _results import save
 
 import firth
 
@@ -130,7 +131,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--save", type=Path)
+    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>.json")
     options = parser.parse_args()
     text = options.text or bundled()
     print(f"firth {firth.__version__}, gensim {gensim.__version__}, one thread, CPU seconds")
@@ -156,7 +157,7 @@ def main():
             shown = "  ".join(f"{key} {value:.4f}" for key, value in scores.items())
             print(f"{name:<10} {who:<7} {shown}", flush=True)
     if options.save:
-        options.save.write_text(json.dumps(report, indent=2) + "\n")
+        print(f"written to {save('word2vec', report)}")
 
 
 def bundled():

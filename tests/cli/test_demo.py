@@ -71,7 +71,7 @@ def test_the_demo_shows_neighbours_and_analogies(call, text):
 
 def test_the_demo_takes_any_text(call, tmp_path):
     path = tmp_path / "other.txt"
-    path.write_text("alpha beta gamma delta\n" * 50)
+    path.write_text("alpha beta gamma delta\n" * 2000)
     code, out, err = call("demo", path, "--epochs", 1, "--dim", 4)
     assert (code, err) == (0, "")
     assert "alpha" in out

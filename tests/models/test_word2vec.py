@@ -179,10 +179,20 @@ def test_a_run_that_blows_up_names_the_epoch(lr, cbow):
         model.fit(two_topics())
 
 
-def test_sentences_of_one_token_teach_nothing_and_harm_nothing():
-    emb = dataclasses.replace(SMALL, min_count=1).fit([["alone"], ["apart"]])
-    assert emb.metadata["losses"] == [0.0] * 5
-    assert np.isfinite(emb.vectors).all()
+def test_sentences_of_one_token_are_refused_since_nothing_can_be_learnt():
+    model = dataclasses.replace(SMALL, min_count=1)
+    with pytest.raises(ValueError, match="Word2Vec: no token had company"):
+        model.fit([["alone"], ["apart"]])
+    with pytest.raises(ValueError, match="each str is a sentence"):
+        model.fit(["alone", "apart"])
+
+
+def test_min_lr_is_never_above_lr():
+    rates = []
+    model = dataclasses.replace(SMALL, lr=5e-5, epochs=1)
+    emb = model.fit(two_topics(), callback=lambda *args: rates.append(args[3]))
+    assert rates == [5e-5]
+    assert emb.metadata["lr"] == 5e-5
 
 
 @pytest.mark.parametrize("cbow", [False, True])
@@ -212,7 +222,8 @@ def test_a_text_without_words_is_refused(source):
         *[(name, value) for name in ("dim", "window", "negative", "epochs") for value in (0, -1)],
         *[(name, 10**9) for name in ("dim", "window", "negative", "threads")],
         *[("lr", value) for value in (0, -1, np.nan, np.inf, 1e30)],
-        ("min_lr", 1), ("min_count", 0), ("max_vocab", 0), ("sample", -1), ("sample", np.nan),
+        ("min_lr", -1), ("min_count", 0), ("max_vocab", 0), ("sample", -1), ("sample", np.nan),
+        ("sample", 1e-300),
         ("noise_exponent", np.inf), ("seed", -1), ("seed", 2**64), ("threads", 0),
         ("device", "cuda:7"), ("cbow", 2), ("cbow", np.array([0, 1])), ("lr", 10**400),
     ],

@@ -73,6 +73,8 @@ class Run:
         ------
         FloatingPointError
             The run blew up; it names the epoch.
+        ValueError
+            There was no pair to train.
         """
         counts = corpus.vocabulary.counts
         weights = np.maximum(counts, 1).astype(np.float64) ** self.noise_exponent
@@ -81,6 +83,7 @@ class Run:
         block = self.block(keep, float(weights.max() / weights.sum()), counts)
         words = len(corpus.ids)
         piece = self.piece(input.shape[1])
+        pairs = 0
         with Progress(progress, self.epochs * words, "training", "words") as bar:
             for epoch in range(self.epochs):
                 told = 0
@@ -119,10 +122,17 @@ class Run:
                     ) from None
                 bar.update(words - told)
                 losses.append(done.loss)
+                pairs += done.pairs
                 if callback is not None and callback(
                     epoch + 1, (epoch + 1) * words, done.loss, lr[1]
                 ):
                     break
+        if pairs == 0:
+            raise ValueError(
+                f"{self.model}: no token had company, so nothing was learnt; expected sentences of "
+                f"several tokens (in a list, each str is a sentence) that sample={self.sample:g} "
+                "leaves some of"
+            )
 
 
 def _check_finite(*tables: Floats) -> None:

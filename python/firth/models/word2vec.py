@@ -28,7 +28,7 @@ class Word2Vec:
         Learning rate at the beginning; None is 0.025 for skip-gram and 0.05 for CBOW, the defaults
         of the original word2vec.
     min_lr
-        Learning rate at the end; it falls linearly.
+        Learning rate at the end, if ``lr`` is not below it; it falls linearly.
     min_count
         Words that occur fewer times are left out. A `Corpus` has made this choice already.
     max_vocab
@@ -93,11 +93,13 @@ class Word2Vec:
         choice(self, "cbow", (False, True))
         if self.lr is not None:
             real(self, "lr", 1e-12, 1e3)
-        real(self, "min_lr", 0, self._first_lr)
+        real(self, "min_lr", 0, 1e3)
         whole(self, "min_count", 1, 2**62)
         if self.max_vocab is not None:
             whole(self, "max_vocab", 1, 2**62)
         real(self, "sample", 0, 1)
+        if self.sample > 0:
+            real(self, "sample", 1e-9, 1)  # below, hardly a token would be left
         real(self, "noise_exponent", -8, 8)
         whole(self, "seed", 0, 2**64 - 1)
         if self.threads is not None:
@@ -107,9 +109,7 @@ class Word2Vec:
 
     @property
     def _first_lr(self) -> float:
-        if self.lr is not None:
-            return self.lr
-        return 0.05 if self.cbow else 0.025
+        return self.lr if self.lr is not None else 0.05 if self.cbow else 0.025
 
     def fit(
         self,
@@ -145,7 +145,7 @@ class Word2Vec:
         Raises
         ------
         ValueError
-            No word is left, or ``start`` has another dim.
+            No word is left, none has company, or ``start`` has another dim.
         TypeError
             A source, start or callback of another type.
         FloatingPointError
@@ -178,7 +178,7 @@ class Word2Vec:
             cbow=self.cbow,
             epochs=self.epochs,
             lr=self._first_lr,
-            min_lr=self.min_lr,
+            min_lr=min(self.min_lr, self._first_lr),
             sample=self.sample,
             noise_exponent=self.noise_exponent,
             seed=self.seed,
@@ -188,7 +188,8 @@ class Word2Vec:
         losses: list[float] = []
 
         def result() -> Embedding:
-            metadata = {"model": name, **asdict(self), "tokens": len(corpus.ids), "losses": losses}
+            settings = {**asdict(self), "lr": self._first_lr}
+            metadata = {"model": name, **settings, "tokens": len(corpus.ids), "losses": losses}
             return Embedding(words, input, corpus.vocabulary.counts, metadata)
 
         try:

@@ -16,7 +16,7 @@ struct Free {
 };
 
 // What one thread has done so far, readable while it goes on.
-struct Done {
+struct alignas(128) Done {
   std::atomic<i64> tokens{0}, pairs{0};
   std::atomic<double> loss{0};
 };

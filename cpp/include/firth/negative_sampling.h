@@ -24,8 +24,8 @@
 
 namespace firth {
 
-// What a thread adds up over its tasks.
-struct Outcome {
+// What a thread adds up over its tasks, on cache lines of its own: threads that count side by side wait for each other.
+struct alignas(128) Outcome {
   double loss;   // of all pairs, negatives weighted as above
   i64 pairs;     // (input, target) pairs; CBOW: centres with company
   i64 kept;      // centres

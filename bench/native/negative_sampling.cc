@@ -5,12 +5,12 @@
 // Ladder (wiki8, dim 100 unless said, window 5, negative 5, one busy core, million words/s of CPU time; what a change
 // gave):
 //   blocks of 32 centres, 32 shared negatives, dense products     1.4   against 0.12 for gensim beside it
-//   products start from zero instead of cleared memory            +2%
+//   products start from zero instead of cleared memory            nothing that the noise lets see
 //   accept and alias in one table, asked for a piece ahead        +18%
 //   the next block's rows fetched in five shares                  +0%: the waiting moved from reading to fetching
 //   ... a few rows between the tiles of every product             +5% at dim 100, nothing at dim 300
-//   16 centres, 16 negatives                                      +40%, but .02 of analogy accuracy lost: not kept
-//   CBOW with 16 negatives                                        +30%, but .01 of analogy accuracy lost: not kept
+//   16 centres, 16 negatives                                      +30%, but .03 of analogy accuracy lost: not kept
+//   CBOW with 16 negatives                                        +40%, but .01 of analogy accuracy lost: not kept
 //   64 centres, 32 negatives                                      +5% at dim 300, nothing at dim 100: not kept
 //   scores in stretches of 128 dimensions, groups of even rows    nothing at dim 100 and 300: not kept
 //   working memory on a huge page                                 nothing: not kept

@@ -54,48 +54,27 @@ __attribute__((noinline)) void columns(Into into, i64 rows, i64 depth, Strided a
     tile<1, kVectors>(into, {a.data + r * a.row, a.row, a.column}, b, b_row, c + r * c_row, c_row, depth);
 }
 
+// Rows of a tile of that many vectors: as many sums as there are registers for.
+constexpr int tile_rows(int vectors) {
+  const bool many = kTileVectors == 7;
+  return vectors == 1 ? 8 : vectors == 2 ? (many ? 8 : 6) : vectors == 3 && many ? 6 : 4;
+}
+
+// columns() of `vectors` columns, which are at most kMost.
+template <int kMost>
+inline void some_columns(i64 vectors, Into into, i64 rows, i64 depth, Strided a, const float* b, i64 b_row, float* c,
+                         i64 c_row) {
+  if constexpr (kMost > 1)
+    if (vectors < kMost) return some_columns<kMost - 1>(vectors, into, rows, depth, a, b, b_row, c, c_row);
+  columns<tile_rows(kMost), kMost>(into, rows, depth, a, b, b_row, c, c_row);
+}
+
 // C (rows, vectors * kLanes) = or += A (rows, depth) B (depth, vectors * kLanes).
 inline void product(Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row, float* c,
                     i64 c_row) {
   while (vectors > 0) {
     const i64 now = vectors < kTileVectors ? vectors : kTileVectors;
-    if constexpr (kTileVectors == 7) {
-      switch (now) {
-        case 1:
-          columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        case 2:
-          columns<8, 2>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        case 3:
-          columns<6, 3>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        case 4:
-          columns<4, 4>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        case 5:
-          columns<4, 5>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        case 6:
-          columns<4, 6>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        default:
-          columns<4, 7>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-      }
-    } else {
-      switch (now) {
-        case 1:
-          columns<8, 1>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        case 2:
-          columns<6, 2>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-        default:
-          columns<4, 3>(into, rows, depth, a, b, b_row, c, c_row);
-          break;
-      }
-    }
+    some_columns<kTileVectors>(now, into, rows, depth, a, b, b_row, c, c_row);
     b += now * kLanes;
     c += now * kLanes;
     vectors -= now;

@@ -12,6 +12,7 @@ namespace {
 constexpr double kPieceProducts = 5e8;
 constexpr i64 kGroupQueries = 1024;
 constexpr i64 kGroupBytes = 64 << 20;  // of lists, per thread
+constexpr i64 kCachedBytes = 2 << 20;  // of lists that stay in cache
 constexpr i64 kManyQueries = 32;       // so many are worth making codes of items that were not prepared
 
 // 64-byte aligned bytes.
@@ -152,7 +153,8 @@ py::tuple topk(const Array<float>& queries, const Array<float>& rows, const Arra
   const bool over_items = by_items >= by_queries;
   threads = static_cast<int>(std::max<i64>(1, over_items ? by_items : by_queries));
   const i64 list_bytes = k * static_cast<i64>(sizeof(Candidate)) + waiting_room(k) * static_cast<i64>(sizeof(Possible));
-  i64 group = std::max<i64>(1, std::min({kGroupQueries, kGroupBytes / list_bytes, many}));
+  const i64 cached = std::max<i64>(kGroupQueries / 4, kCachedBytes / list_bytes / 32 * 32);
+  i64 group = std::max<i64>(1, std::min({kGroupQueries, cached, kGroupBytes / list_bytes, many}));
   if (!over_items) {
     const i64 quick = static_cast<i64>(kPieceProducts / (static_cast<double>(count) * static_cast<double>(dim)));
     group = std::max<i64>(1, std::min({group, std::max<i64>(8, quick), (many + threads - 1) / threads}));

@@ -54,6 +54,7 @@ struct Standing {
   float rounding;  // e
   i64 waiting;     // how many are not yet scored
   i64 count;       // how many are in the heap
+  i64 scored;      // how many were scored in float64
 };
 
 // The scan over a range of items, which begins at a multiple of kPanel. Ranges may come in any order and any cut; the
@@ -73,7 +74,7 @@ struct TopK {
   i64* bad_item;              // the smallest row found that is not finite; starts at items.count
 };
 
-FIRTH_HD i64 waiting_room(i64 k) { return 2 * k + 64; }
+FIRTH_HD i64 waiting_room(i64 k) { return 4 * k + 128; }
 
 // Items are scanned in chunks of so many panels. Scratch holds the queries' codes, tests and scores and one such chunk.
 constexpr i64 kChunkPanels = 12;
@@ -121,7 +122,7 @@ FIRTH_HD bool start(Standing& standing, const float* query, i64 dim, Scan scan, 
   const double squared = dot(query, query, dim);
   const bool finite = squared < INFINITY;
   const double norm = finite ? sqrt(squared) : 0.0, scale = norm > 0 ? ldexp(1.0, -ilogb(norm)) : 1.0;
-  standing = {norm, scale, -INFINITY, 1.0f, 0.0f, 0.0f, 0, 0};
+  standing = {norm, scale, -INFINITY, 1.0f, 0.0f, 0.0f, 0, 0, 0};
   if (norm > 0) {
     double largest = 0, lost = 0;
     for (i64 d = 0; d < dim; ++d) largest = fmax(largest, fabs(static_cast<double>(query[d])));
@@ -260,6 +261,7 @@ FIRTH_HD void score_waiting(const TopK& args, i64 query, float* scratch) {
     if (waiting[i].high < standing.reach) continue;
     const i64 id = waiting[i].id;
     const float* item = item_values(args.items, id, scratch);
+    ++standing.scored;
     const double score = exact_score(values, standing.norm, item, args.items.dim, args.items.cosine);
     if (score < args.threshold[query]) continue;
     offer(heap, standing.count, args.k, {score, id});

@@ -41,7 +41,7 @@ def packed(xp: Any, codes: Any, scan: int) -> Any:
 
 def values_of(xp: Any, panels: Any, grains: Any, ids: Any, scan: int, dim: int) -> Any:
     """Return the items `ids` as float32 rows: their codes / grain, rounded once."""
-    words = panels.view(np.uint32).reshape(len(panels), -1, PANEL)
+    words = panels.view(np.uint32).reshape(len(panels), panels.shape[1] // _STEP_BYTES, PANEL)
     out = xp.empty((len(ids), dim), dtype=np.float32)
     step = max(1, _VALUES // dim)
     for begin in range(0, len(ids), step):

@@ -68,6 +68,23 @@ def test_threads_share_out_many_items_without_changing_the_answer(on, kind, metr
             assert_same(found, (wanted[0][:some], wanted[1][:some]))
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "near ties", "copies"])
+def test_neither_the_order_of_items_nor_a_great_k_matters(on, kind):
+    items, k = rows(kind, 5003, 12, 17), 400
+    queries = np.vstack([rows("gaussian", 35, 12, 18), np.zeros((1, 12), np.float32)])
+    best, scores = expected(queries, items, 5003, "dot")
+    for order in (np.argsort(scores[0]), best[0]):  # each item better than all before, or worse
+        ordered = np.ascontiguousarray(items[order])
+        narrow = {"metric": "dot", "mask": np.arange(5003) % 7 > 0}
+        narrow["exclude"] = expected(queries, ordered, 300, "dot")[0]
+        wanted = expected(queries, ordered, k, **narrow)
+        for way in ways(ordered, "dot", **on):
+            for some, threads in ((36, 1), (3, 2)):
+                own = {**narrow, "exclude": narrow["exclude"][:some]}
+                found = kernels.topk(queries[:some], way, k, threads=threads, **own, **on)
+                assert_same(found, [part[:some] for part in wanted])
+
+
 def test_a_table_of_equal_rows_gives_the_smallest_ids(on):
     items = np.tile(rows("gaussian", 1, 50, 5), (20_000, 1))
     for way in ways(items, "cosine", **on):

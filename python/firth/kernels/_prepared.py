@@ -77,12 +77,14 @@ class Prepared:
             raise ValueError("Prepared: rows and panels are both None, expected at least one")
         array_module("Prepared", rows=self.rows, panels=self.panels, constants=self.constants)
         panels, scan = panels_of(n), SCANS.index(self.scan)
-        for name, array, dtype, shape in (
-            ("rows", self.rows, np.float32, (n, dim)),
-            ("panels", self.panels, np.uint8, (panels, panel_bytes(scan, dim))),
-            ("constants", self.constants, np.float32, (3, panels * PANEL)),
-        ):
-            if array is None:
+        shapes = {
+            "rows": (np.float32, (n, dim)),
+            "panels": (np.uint8, (panels, panel_bytes(scan, dim))),
+            "constants": (np.float32, (3, panels * PANEL)),
+        }
+        for name, (dtype, shape) in shapes.items():
+            array: Any = getattr(self, name)
+            if array is None and name != "constants":
                 continue
             typed("Prepared", name, array, dtype, (shape,))
             if not array.flags.c_contiguous:

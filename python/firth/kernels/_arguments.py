@@ -61,9 +61,7 @@ def float_rows(function: str, name: str, array: Any, xp: Any) -> Any:
     return xp.ascontiguousarray(array, dtype=np.float32)
 
 
-def typed(
-    function: str, name: str, array: Any, dtype: type[np.generic], shapes: tuple[object, ...]
-) -> None:
+def typed(function: str, name: str, array: Any, dtype: Any, shapes: tuple[object, ...]) -> None:
     """Raise unless an array has a dtype and one of the shapes; None stands for any length."""
     kind = getattr(array, "dtype", None)
     wanted = np.dtype(dtype).name

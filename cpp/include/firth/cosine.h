@@ -11,18 +11,19 @@
 // below k lower bounds is discarded; what is left at the end is scored in float64. panel.h says what the copies are and
 // how far they err; this file has the score, the bounds and what is kept of a query.
 //
-// With t the row that is ranked (x, or x / |x| for the cosine), c its codes, g its grain and q' = 2^e q, |q'| in [1, 2),
+// With t the row that is ranked (x, or x / |x| for the cosine), c its codes, g its grain and q' = 2^e q, |q'| in [1,
+// 2),
 //
 //   c = g t - r            the item's codes, r their rounding
 //   d = h q' - s           the query's codes, s their rounding
 //   h g q'.t = d.c + h q'.r + s.c,   so |h g q'.t - d.c| <= a |r| + |s| |c|,   a = h |q'|    (Cauchy and Schwarz)
 //
 // and the item is discarded if d.c + a |r| + e l g < w g, where w = h times what q'.t must reach, l >= |t| and |c| / g,
-// and e = |s| + delta a. delta = (1.6 dim + 16) u, u = 2^-24, covers what float32 adds: a dot product of dim terms errs by
-// at most dim u / (1 - dim u) |d| |c| in any order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,
-// section 3.1), a norm by half of that, and the test itself by a few u. It holds for dim <= 2^16; a wider row is never
-// discarded, nor one whose norm is not in [2^-30, 2^60], where float32 could underflow or overflow: its grain is NaN,
-// and the test is written as "not less than".
+// and e = |s| + delta a. delta = (1.6 dim + 16) u, u = 2^-24, covers what float32 adds: a dot product of dim terms errs
+// by at most dim u / (1 - dim u) |d| |c| in any order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd
+// ed., section 3.1), a norm by half of that, and the test itself by a few u. It holds for dim <= 2^16; a wider row is
+// never discarded, nor one whose norm is not in [2^-30, 2^60], where float32 could underflow or overflow: its grain is
+// NaN, and the test is written as "not less than".
 #pragma once
 
 #include <cfloat>
@@ -73,6 +74,12 @@ struct TopK {
 };
 
 FIRTH_HD i64 waiting_room(i64 k) { return 2 * k + 64; }
+
+// Items are scanned in chunks of so many panels. Scratch holds the queries' codes, tests and scores and one such chunk.
+constexpr i64 kChunkPanels = 12;
+FIRTH_HD i64 scratch_bytes(i64 queries, i64 dim) {
+  return (queries + 32) * (8 * dim + 192) + kChunkPanels * kPanel * (4 * dim + 128) + 8 * kPanel * (dim + 64) + 16384;
+}
 
 // ---- the score ------------------------------------------------------------------------------------------------------
 

@@ -184,9 +184,9 @@ def prepare(items, scan: str, metric: str, keep_exact: bool) -> list[tuple]:
         else:
             grain, ranked, rest = (size, 1.0, 0.0) if metric == "cosine" else (factor, 0.0, 0.0)
         if norm == 0:
-            found.append((codes, 1.0, 0.0, 0.0))
+            found.append(([0.0] * len(x), 1.0, 0.0, 0.0))
         elif not 2.0**-30 <= norm <= 2.0**60 and (keep_exact or metric == "dot"):
-            found.append((codes, math.nan, 0.0, 0.0))
+            found.append(([0.0] * len(x), math.nan, 0.0, 0.0))
         else:
             found.append((codes, grain, max(ranked, size / grain), rest))
     return found

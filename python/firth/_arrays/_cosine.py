@@ -79,10 +79,11 @@ def _encoded(xp: Any, rows: Any, scan: int, cosine: bool, keep_exact: bool) -> t
         lengths, rests = xp.zeros(len(x)), xp.zeros(len(x))
     usable = (norms >= _LEAST) & (norms <= _GREATEST)
     if cosine and not keep_exact:
-        usable |= True
+        usable = norms > 0
     grains = xp.where(norms > 0, xp.where(usable, grains, np.nan), 1.0).astype(np.float32)
     lengths = xp.where(usable, xp.maximum(lengths, sizes / grains), 0.0) * _UP
     rests = xp.where(usable & (rests > 0), xp.maximum(rests * _UP, 2.0**-126), 0.0)
+    codes = xp.where(usable[:, None], codes, 0.0)
     return codes, xp.stack([grains, lengths.astype(np.float32), rests.astype(np.float32)])
 
 

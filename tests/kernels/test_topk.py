@@ -309,7 +309,10 @@ def test_more_than_2_to_the_31_numbers_are_searched(isa):
     """Memory that is only read lies on the zero page: neither table takes up what it seems to."""
     on = {"isa": isa, "backend": _cpu}
     n, dim = 2**19 + 33, 4096
-    items, query = np.zeros((n, dim), np.float32), np.ones((1, dim), np.float32)
+    try:
+        items, query = np.zeros((n, dim), np.float32), np.ones((1, dim), np.float32)
+    except MemoryError:
+        pytest.skip("this system does not lend 9 GB that are not there")
     items[-1] = 1
     assert kernels.topk(query, items, 2, **on)[0].tolist() == [[n - 1, 0]]
     del items

@@ -81,7 +81,7 @@ template <Scan kScan>
 inline void set_constants(const Row& row, i64 dim, bool cosine, bool keep_exact, const Constants& to, i64 i) {
   const float norm = __builtin_sqrtf(row.squared), size = __builtin_sqrtf(row.size);
   const float grain = !cosine ? row.factor : keep_exact ? row.factor * norm : size;
-  const float whole = cosine ? 1.0f : norm, coded = size / grain;
+  const float whole = !keep_exact ? 0.0f : cosine ? 1.0f : norm, coded = size / grain;
   // The product that is rounded to a byte is itself rounded to float32.
   const float product = kScan == Scan::kInt8 ? 127.0f * 0x1p-23f * __builtin_sqrtf(static_cast<float>(dim)) : 0.0f;
   to.grain[i] = grain;
@@ -106,19 +106,20 @@ inline void turn_words(const float* words, i64 stride, i64 steps, unsigned char*
   }
 }
 
-// A row that is unusual: zeros, a norm that float32 cannot be trusted with, or not finite. Returns whether `scaled` now
-// has values to encode instead.
-inline bool replace_unusual(const Prepare& args, i64 id, float* scaled, Row& found, float* grain) {
+// Looks at an unusual row in float64. Returns the values to encode, which may be in `scaled`, or null: then `grain` is
+// its grain, and it has no codes.
+inline const float* look_again(const Prepare& args, i64 id, float* scaled, Row& found, float* grain) {
   const i64 dim = args.rows.dim;
   const float* values = row(args.rows, id);
   const double squared = dot(values, values, dim);
   *grain = squared == 0 ? 1.0f : NAN;
   if (!(squared < INFINITY) && id < *args.bad_item) *args.bad_item = id;
-  if (args.keep_exact || !args.cosine || !(squared > 0 && squared < INFINITY)) return false;
+  if (squared >= 0x1p-60 && squared <= 0x1p120) return values;
+  if (args.keep_exact || !args.cosine || !(squared > 0 && squared < INFINITY)) return nullptr;
   const double up = ldexp(1.0, -ilogb(static_cast<double>(found.largest)));
   for (i64 d = 0; d < dim; ++d) scaled[d] = static_cast<float>(values[d] * up);
   found = measure(scaled, dim);
-  return true;
+  return scaled;
 }
 
 // Rows [first, first + 16) as one panel, and their constants at [0, 16) of `to`.
@@ -135,7 +136,7 @@ inline void fill_panel(const Prepare& args, i64 first, unsigned char* panel, con
     Row found{};
     to.grain[i] = 1.0f;
     if (there) found = measure(values, dim);
-    if (there && !usual(found)) values = replace_unusual(args, id, scaled, found, to.grain + i) ? scaled : nullptr;
+    if (there && !usual(found)) values = look_again(args, id, scaled, found, to.grain + i);
     if (values) {
       encode<kScan>(values, dim, found, reinterpret_cast<unsigned char*>(code_words));
       set_constants<kScan>(found, dim, args.cosine, args.keep_exact, to, i);

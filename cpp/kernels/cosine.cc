@@ -38,6 +38,7 @@ void finish_constants(const TopK& args, const Constants& to, i64 first, i64 many
       if (id >= args.items.count) break;
       const double exact = dot(args.items.rows + id * dim, args.items.rows + id * dim, dim);
       if (!(exact < INFINITY) && id < *args.bad_item) *args.bad_item = id;
+      if (exact >= 0x1p-60 && exact <= 0x1p120) continue;
       to.grain[at] = exact == 0 ? 1.0f : NAN;
       to.length[at] = 0.0f;
     }

@@ -92,7 +92,7 @@ def test_constants_bound_the_rows_and_their_codes(on, items, metric, scan):
         assert not lengths[odd].any()
         assert not rests[odd].any()
         # The definition here has errors of a few 2^-53; a bound is of use if it is near.
-        within, float64, near = (0.8 * prepared.dim + 4) * 2.0**-24, 1 + 2.0**-45, 1.01
+        within, float64, near = (0.5 * prepared.dim + 4) * 2.0**-24, 1 + 2.0**-45, 1.01
         for i in np.flatnonzero(~odd):
             codes, grain, length, rest = wanted[i]
             assert abs(grains[i] / grain - 1) <= within

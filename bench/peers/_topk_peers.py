@@ -99,8 +99,6 @@ class Peers:
 
     def _prepared(self, scan: str, keep_exact: bool = True) -> Peer:
         """Search prepared items, exactly; if only codes are kept, exactly in these."""
-        if not hasattr(firth.kernels, "prepare"):
-            raise ImportError("this firth has no prepared items")
         items = firth.kernels.prepare(self.items, scan=scan, keep_exact=keep_exact, threads=1)
         return Peer(
             lambda queries, k: firth.kernels.topk(queries, items, k, metric=None, threads=1)[0],

@@ -95,6 +95,7 @@ Chunk next_chunk(const TopK& args, const Desk& desk, i64 first, i64 end) {
 
 template <Scan kScan>
 void scan_panels(const TopK& args, const Desk& desk, Way way, Range range) {
+  constexpr int kFour = kScanQueries < 4 ? kScanQueries : 4;
   const Depth depth = depth_of(steps_of(kScan, args.items.dim));
   const MatrixUnit unit(way.matrix, depth);
   for (i64 first = range.begin; first < range.end; first += kChunkItems) {
@@ -111,7 +112,7 @@ void scan_panels(const TopK& args, const Desk& desk, Way way, Range range) {
     else if (way.tile == 2)
       scan_chunk<kScan, 2>(args, desk, chunk);
     else if (way.tile == 4)
-      scan_chunk < kScan, kScanQueries<4 ? kScanQueries : 4>(args, desk, chunk);
+      scan_chunk<kScan, kFour>(args, desk, chunk);
     else
       scan_chunk<kScan, kScanQueries>(args, desk, chunk);
   }

@@ -60,6 +60,8 @@ class Embedding:
     ([1.0, 0.0], (2, 2))
     >>> emb.similarity("north", "south")
     -1.0
+    >>> emb.prepare().nearest("north", k=2, threshold=0)[0].tolist()
+    [1, -1]
     """
 
     __slots__ = ("_counts", "_index", "_keys", "_metadata", "_prepared", "_vectors")

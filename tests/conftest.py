@@ -23,7 +23,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 BACKENDS = [(_cpu, isa) for isa in _cpu.isas()] + [(_arrays, None)]
 
 
-@pytest.fixture(scope="session", params=BACKENDS, ids=[isa or "arrays" for _, isa in BACKENDS])
+# These levels have kernels of their own for the cosine only and share the others with v4.
+COSINE_LEVELS = {"vnni", "amx"}
+COSINE_TESTS = {"test_topk", "test_prepare", "test_merge_topk"}
+
+
+def pytest_generate_tests(metafunc):
+    """Run what asks for `on` once for each backend and instruction set that it can differ on."""
+    if "on" in metafunc.fixturenames:
+        skipped = set() if Path(metafunc.module.__file__).stem in COSINE_TESTS else COSINE_LEVELS
+        backends = [(backend, isa) for backend, isa in BACKENDS if isa not in skipped]
+        ids = [isa or "arrays" for _, isa in backends]
+        metafunc.parametrize("on", backends, ids=ids, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def on(request):
     """Keyword arguments that send a kernel call to one backend and instruction set."""
     backend, isa = request.param

@@ -49,14 +49,20 @@ class OnDevice:
 
 
 def device_call(**changes):
+    """What topk takes, for 2 queries and 4 items of 3 dimensions."""
     arrays = {
-        "queries": OnDevice(np.ones((2, 3), np.float32)),
-        "items": OnDevice(np.ones((4, 3), np.float32)),
-        "exclude": OnDevice(np.full(2, -1)),
-        "ids": OnDevice(np.zeros((2, 1), np.int64)),
-        "scores": OnDevice(np.zeros((2, 1), np.float32)),
+        "queries": np.ones((2, 3), np.float32),
+        "rows": np.ones((4, 3), np.float32),
+        "panels": np.zeros((0, 0), np.uint8),
+        "constants": np.zeros((3, 0), np.float32),
+        "exclude": np.full((2, 1), -1),
+        "mask": np.zeros(0, np.uint8),
+        "threshold": np.full(2, -np.inf),
+        "ids": np.zeros((2, 1), np.int64),
+        "scores": np.zeros((2, 1)),
     }
-    return {**arrays, "cosine": True, "threads": 0, "isa": "", **changes}
+    there = {name: OnDevice(array) for name, array in arrays.items()}
+    return {**there, "items": 4, "scan": -1, "cosine": True, "threads": 0, "isa": "", **changes}
 
 
 def test_the_cuda_module_without_a_driver_says_so(without_driver):
@@ -73,17 +79,26 @@ def test_the_cuda_module_takes_device_arrays_only_as_they_should_be(cuda):
         (TypeError, "queries has no __cuda_array_interface__", {"queries": floats}),
         (
             TypeError,
-            "items has typestr <f8, expected <f4",
-            {"items": OnDevice(np.ones((4, 3)))},
+            "rows has typestr <f8, expected <f4",
+            {"rows": OnDevice(np.ones((4, 3)))},
         ),
-        (TypeError, "exclude has typestr <i4", {"exclude": OnDevice(np.zeros(2, np.int32))}),
+        (TypeError, "exclude has typestr <i4", {"exclude": OnDevice(np.zeros((2, 1), np.int32))}),
+        (TypeError, "scores has typestr <f4", {"scores": OnDevice(np.zeros((2, 1), np.float32))}),
         (ValueError, "queries has 1 dimensions, expected 2", {"queries": OnDevice(floats[0])}),
-        (ValueError, "items is not C-contiguous", {"items": OnDevice(floats, strides=(24, 4))}),
-        (ValueError, "items has a mask", {"items": OnDevice(floats, mask=object())}),
+        (ValueError, "rows is not C-contiguous", {"rows": OnDevice(floats, strides=(24, 4))}),
+        (ValueError, "rows has a mask", {"rows": OnDevice(floats, mask=object())}),
         (ValueError, "ids is read-only", {"ids": OnDevice(longs, data=(64, True))}),
-        (ValueError, "differ in width", {"items": OnDevice(np.ones((4, 2), np.float32))}),
-        (ValueError, "differ in length", {"exclude": OnDevice(np.full(3, -1))}),
+        (ValueError, "differ in width", {"rows": OnDevice(np.ones((4, 2), np.float32))}),
+        (ValueError, "differ in length", {"threshold": OnDevice(np.full(3, -np.inf))}),
         (ValueError, "not between 1 and", {"ids": OnDevice(np.zeros((2, 9), np.int64))}),
+        (ValueError, "mask does not fit", {"mask": OnDevice(np.ones(5, np.uint8))}),
+        (ValueError, "constants do not fit", {"constants": OnDevice(np.ones((3, 8), np.float32))}),
+        (
+            ValueError,
+            "panels do not fit",
+            {"scan": 2, "constants": OnDevice(np.ones((3, 16), np.float32))},
+        ),
+        (ValueError, "scan is not", {"scan": 3}),
     ]
     for error, message, changes in cases:
         with pytest.raises(error, match=f"^cuda: .*{message}"):

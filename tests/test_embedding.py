@@ -283,49 +283,6 @@ def test_wrong_questions_are_named(emb, arguments, options, text):
         emb.most_similar("king", k=1.5)
 
 
-# ---- nearest ------------------------------------------------------------------------------------
-
-
-def test_the_nearest_are_those_of_the_definition(many):
-    keys = ["w3", "w17", "w18", "w499"]
-    ids, scores = many.nearest(keys, k=9)
-    assert (ids.dtype, ids.shape, scores.dtype) == (np.dtype("i8"), (4, 9), np.dtype("f4"))
-    for key, rows, values in zip(keys, ids.tolist(), scores.tolist(), strict=True):
-        own = many.index[key]
-        expected = [(-cosine(many[key], v), r) for r, v in enumerate(many.vectors) if r != own]
-        best = sorted(expected)[:9]
-        assert rows == [row for _, row in best]
-        assert values == pytest.approx([-score for score, _ in best], abs=1e-6)
-
-
-def test_a_key_is_in_its_own_answer_only_if_asked_for(many):
-    assert many.nearest("w3", k=1)[0].tolist() != [3]
-    assert many.nearest("w3", k=1, exclude_self=False)[0].tolist() == [3]
-    assert many.nearest(many["w3"], k=1)[0].tolist() == [3]
-    assert many.nearest(["w3", many["w3"]], k=1)[0][1].tolist() == [3]
-
-
-def test_one_query_gives_one_row_and_many_a_matrix(many):
-    assert many.nearest("w1", k=4)[0].shape == (4,)
-    assert many.nearest(many["w1"], k=4)[1].shape == (4,)
-    assert many.nearest(many["w1"].tolist(), k=4)[1].shape == (4,)
-    assert many.nearest(["w1"], k=4)[0].shape == (1, 4)
-    assert many.nearest([many["w1"]], k=4)[0].shape == (1, 4)
-    assert many.nearest(many.vectors[:3], k=4)[0].shape == (3, 4)
-    assert many.nearest(np.array(["w1", "w2"]), k=4)[0].shape == (2, 4)
-    assert many.nearest([], k=4)[0].shape == (0, 4)
-
-
-def test_nearest_among_the_first(many):
-    ids, _ = many.nearest(["w3", "w400"], k=9, among=10)
-    assert ids.max() < 10
-    assert 3 not in ids[0]
-    assert len(set(ids[0].tolist())) == 9
-    with pytest.raises(ValueError, match="nearest: k=10 is not between 1 and the 9 keys"):
-        many.nearest(["w3", "w400"], k=10, among=10)
-    assert many.nearest(["w400"], k=10, among=10)[0].shape == (1, 10)
-
-
 def test_vectors_with_great_and_small_numbers_are_found():
     emb = Embedding(["a", "b", "c"], [[3e38, 3e38], [1e-44, 1e-44], [-3e38, 1e38]])
     assert emb.most_similar("a", k=1) == [("b", 1.0)]

@@ -1,4 +1,4 @@
-"""What the documentation shows works: the docstrings' examples, and README's ten lines."""
+"""What the documentation shows works: the docstrings' examples, and README's lines."""
 
 import doctest
 import importlib
@@ -31,7 +31,15 @@ def test_the_docstrings_examples_are_true(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["firth.kernels._cosine", "firth.embedding", "firth.corpus", "firth.vocabulary"]
+    "name",
+    [
+        "firth.kernels._cosine",
+        "firth.kernels._merge",
+        "firth.kernels._prepared",
+        "firth.embedding",
+        "firth.corpus",
+        "firth.vocabulary",
+    ],
 )
 def test_public_functions_have_examples(name):
     finder = doctest.DocTestFinder()
@@ -46,15 +54,19 @@ def some_text():
 
 def test_the_readmes_lines_run(tmp_path):
     (tmp_path / "corpus.txt").write_text(some_text(), encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    program = f"import os\nos.chdir({str(tmp_path)!r})\n{code}\nprint(len(emb), ids.shape)"
+    lines, search = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    shown = "print(len(emb), ids.shape)"
+    whole = "ids.tolist() == kernels.topk(items[:2], items, 10)[0].tolist()"
+    program = "\n".join(
+        [f"import os\nos.chdir({str(tmp_path)!r})", lines, shown, search, shown, f"print({whole})"]
+    )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.stdout == "44 (2, 10)\n", done.stderr
+    assert done.stdout == "44 (2, 10)\n44 (2, 10)\nTrue\n", done.stderr
 
 
 def test_the_readmes_commands_run(tmp_path):

@@ -1,7 +1,7 @@
-"""What an embedding asks of its keys and vectors: checks, conversions and lengths."""
+"""What an embedding asks of its keys, vectors and questions: checks, lengths and 3CosMul."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ Doubles = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 
 BLOCK = 1 << 20  # numbers per step of a pass over all vectors
+EPSILON = 0.001  # keeps the quotient of 3CosMul finite, as in the paper
 
 
 def checked_keys(keys: Sequence[str]) -> list[str]:
@@ -77,8 +78,63 @@ def checked_k(k: int, most: int, name: str) -> int:
     return k
 
 
+def checked_among(among: int | None, keys: int, name: str) -> int:
+    """Return how many rows are searched."""
+    among = keys if among is None else operator.index(among)
+    if not 0 < among <= keys:
+        raise ValueError(f"{name}: among={among} is not between 1 and the {keys} keys")
+    return among
+
+
+def checked_mask(mask: npt.ArrayLike, keys: int, name: str) -> npt.NDArray[np.bool_]:
+    """Return a bool per row."""
+    given = np.asarray(mask)
+    if given.dtype != np.bool_:
+        raise TypeError(f"{name}: mask: dtype {given.dtype} is not bool")
+    if given.shape != (keys,):
+        raise ValueError(f"{name}: mask: shape {given.shape} is not ({keys},)")
+    return given
+
+
+def checked_threshold(threshold: float | None, name: str) -> float:
+    """Return the least score wanted; -inf where there is none."""
+    if threshold is None:
+        return -np.inf
+    numbers = int | float | np.integer | np.floating
+    if isinstance(threshold, bool) or not isinstance(threshold, numbers):
+        raise TypeError(f"{name}: threshold must be a number, got {type(threshold).__name__}")
+    if not threshold < np.inf:
+        raise ValueError(f"{name}: threshold={threshold} is neither finite nor -inf")
+    try:
+        return float(threshold)
+    except OverflowError as error:
+        raise ValueError(f"{name}: threshold is an integer beyond all floats") from error
+
+
 def unit(vectors: npt.NDArray[Any]) -> Doubles:
     """Return vectors along the last axis at length 1 in float64; zero vectors stay zero."""
     doubles = vectors.astype(np.float64)
     norms = np.sqrt((doubles * doubles).sum(axis=-1, keepdims=True))
     return doubles / np.where(norms == 0, 1, norms)
+
+
+def blocks(vectors: Floats) -> Iterator[tuple[slice, Doubles, Doubles]]:
+    """Yield rows in float64, where no square overflows, and their lengths (1 for zero)."""
+    step = max(1, BLOCK // vectors.shape[1])
+    for at in range(0, len(vectors), step):
+        rows = slice(at, min(at + step, len(vectors)))
+        block = vectors[rows].astype(np.float64)
+        norms = np.sqrt(np.einsum("ij,ij->i", block, block))
+        norms[norms == 0] = 1
+        yield rows, block, norms
+
+
+def quotients(vectors: Floats, plus: Doubles, minus: Doubles) -> Doubles:
+    """Return the score of 3CosMul of every row, for terms of length one."""
+    result = np.empty(len(vectors))
+    for rows, block, norms in blocks(vectors):
+        near, far = (
+            ((1 + block @ terms.T / norms[:, None]) / 2).prod(axis=1) for terms in (plus, minus)
+        )
+        result[rows] = near / (far + EPSILON)
+    return result

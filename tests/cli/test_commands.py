@@ -51,6 +51,31 @@ def test_among_searches_the_first_words_only(call, vectors):
     assert not out.startswith("King")
 
 
+def test_words_below_the_threshold_are_not_printed(call, vectors, emb):
+    ids, scores = emb.nearest(["king", "far"], k=8, threshold=0.2)
+    assert (ids[0] >= 0).sum() == 4
+    code, out, _ = call("nearest", vectors, "king", "far", "-k", 8, "--threshold", 0.2)
+    assert code == 0
+    assert out.splitlines() == [
+        f"king\t{emb.keys[row]}\t{score:.4f}"
+        for row, score in zip(ids[0].tolist(), scores[0].tolist(), strict=True)
+        if row >= 0
+    ]
+    _, out, _ = call("nearest", vectors, "king", "far", "--threshold", "-0.3", "-k", 3, "--json")
+    first, second = map(json.loads, out.splitlines())
+    assert (len(first["nearest"]), len(second["nearest"])) == (3, 2)
+    assert call("nearest", vectors, "far", "--threshold", 0.5, "-k", 1) == (0, "", "")
+
+
+@pytest.mark.parametrize("wrong", ["nan", "inf"])
+def test_a_threshold_that_is_no_number_is_an_error(call, vectors, wrong):
+    assert call("nearest", vectors, "king", "-k", 1, "--threshold", wrong) == (
+        1,
+        "",
+        f"firth: error: nearest: threshold={wrong} is neither finite nor -inf\n",
+    )
+
+
 def test_an_unknown_word_and_a_wrong_k_are_errors(call, vectors):
     assert call("nearest", vectors, "yeti", "king", "elf") == (
         1,
@@ -279,6 +304,7 @@ def test_usage_version_and_help(call, vectors):
     assert call("no-such-command")[0] == 2
     assert call("nearest")[0] == 2
     assert call("nearest", vectors, "king", "-k", "x")[0] == 2
+    assert call("nearest", vectors, "king", "--threshold", "x")[0] == 2
     for command in ["train", "nearest", "analogy", "eval", "convert", "info", "demo"]:
         code, out, err = call(command, "--help")
         assert (code, err) == (0, "")

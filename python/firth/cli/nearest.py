@@ -23,6 +23,12 @@ def arguments(parser: cli.Parser) -> None:
     parser.add_argument(
         "--among", type=int, metavar="N", help="search the first N words only (default: all)"
     )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="X",
+        help="print words with a cosine of at least X only (default: all of the N)",
+    )
     flags.threads(parser)
     flags.common(parser, json="one line per word")
     parser.set_defaults(run=run)
@@ -58,9 +64,16 @@ def _print(
 ) -> None:
     if not words:
         return
-    ids, scores = embedding.nearest(words, options.k, among=options.among, threads=options.threads)
+    ids, scores = embedding.nearest(
+        words,
+        options.k,
+        among=options.among,
+        threshold=options.threshold,
+        threads=options.threads,
+    )
     for word, row, cosines in zip(words, ids.tolist(), scores.tolist(), strict=True):
-        found = [(embedding.keys[i], score) for i, score in zip(row, cosines, strict=True)]
+        pairs = zip(row, cosines, strict=True)
+        found = [(embedding.keys[i], score) for i, score in pairs if i >= 0]
         if options.json:
             output.as_json({"word": word, "nearest": output.scored(found)})
         else:

@@ -259,22 +259,32 @@ def _answered(
 ) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Whether each question (a, b, c, d) is answered rightly, (q,) bool."""
     right = np.zeros(len(quads), dtype=np.bool_)
-    spellings = np.bincount(word_of, minlength=len(word_of))
     units = _units(vectors) if method == "mul" else vectors
     block = BLOCK if method == "add" else max(1, SCORES // max(1, len(vectors)))
     for start in range(0, len(quads), block):
         part = quads[start : start + block]
-        # Enough that k are left when all spellings of the question's own words are dropped.
-        wanted = min(k + int(spellings[part[:, :3]].sum(axis=1).max()), len(vectors))
+        own = _spellings(word_of, part[:, :3])
         if method == "add":
-            found, _ = kernels.topk(_sums(vectors, part), vectors, wanted, threads=threads)
+            # A threshold that all reach: where fewer than k are left, the answer is shorter.
+            found, _ = kernels.topk(
+                _sums(vectors, part), vectors, k, exclude=own, threshold=-np.inf, threads=threads
+            )
         else:
-            found = _best(_products(units, part), wanted)
-        words = word_of[found]
-        allowed = (words[:, :, None] != part[:, None, :3]).all(axis=2)
-        first_k = allowed & (np.cumsum(allowed, axis=1) <= k)
-        right[start : start + block] = (first_k & (words == part[:, 3:])).any(axis=1)
+            found = _best(_products(units, part), k, own)
+        words = np.where(found >= 0, word_of[found], -1)
+        right[start : start + block] = (words == part[:, 3:]).any(axis=1)
     return right
+
+
+def _spellings(word_of: "Longs", words: "Longs") -> "Longs":
+    """All rows that stand for each question's words, (q, m), -1 where there are fewer than m."""
+    order = np.argsort(word_of, kind="stable")
+    first = np.searchsorted(word_of, words, sorter=order)
+    many = np.bincount(word_of)[words]
+    place = np.arange(many.max())
+    rows = order[np.minimum(first[:, :, None] + place, len(order) - 1)]
+    spelled: Longs = np.where(place < many[:, :, None], rows, -1).reshape(len(words), -1)
+    return spelled
 
 
 def _units(vectors: "Floats") -> "Floats":
@@ -306,10 +316,17 @@ def _products(units: "Floats", part: "Longs") -> "Floats":
     return scores
 
 
-def _best(scores: "Floats", k: int) -> "Longs":
-    """Columns of the k highest scores of each row, the lower first where equal; eats `scores`."""
+def _best(scores: "Floats", k: int, exclude: "Longs") -> "Longs":
+    """Columns of the k highest scores of each row, but for `exclude`; -1 where no more are left.
+
+    Of equal ones the lower comes first. Eats `scores`.
+    """
+    at, number = np.nonzero(exclude >= 0)
+    scores[at, exclude[at, number]] = -np.inf
     found = np.empty((len(scores), k), dtype=np.int64)
     for place in range(k):
-        found[:, place] = scores.argmax(axis=1)
-        np.put_along_axis(scores, found[:, place : place + 1], -np.inf, axis=1)
+        best = scores.argmax(axis=1)[:, None]
+        left = np.take_along_axis(scores, best, axis=1) > -np.inf
+        found[:, place] = np.where(left, best, -1)[:, 0]
+        np.put_along_axis(scores, best, -np.inf, axis=1)
     return found

@@ -1,6 +1,9 @@
-// topk on one core, per instruction set: queries and GFLOP per second of CPU time at batches of 1, 32 and 1024, k = 10,
-// cosine, gaussian rows. Each answer is checked against float64 before it is timed. Usage: bench_cosine [items=1000000]
-// [dim=100]
+// topk on one core, per instruction set and scan: queries and GFLOP (2 items dim, whatever the scan) per second of CPU
+// time, and the share of items that had to be scored in float64. Each answer is checked against float64 before it is
+// timed. Rows are gaussian, or those of a file of float32.
+// Usage: bench_cosine [items=1000000] [dim=100] [k=10] [file]
+//
+// The ladder stands at the end of this file.
 #include "firth/cosine.h"
 
 #include <algorithm>
@@ -24,91 +27,162 @@ void fill(std::vector<float>& values, u32 stream) {
   }
 }
 
+template <class T>
 struct Aligned {
   explicit Aligned(i64 size)
-      : data(static_cast<float*>(std::aligned_alloc(64, static_cast<std::size_t>(size * 4 + 63) / 64 * 64))) {}
+      : data(static_cast<T*>(std::aligned_alloc(64, (static_cast<std::size_t>(size) * sizeof(T) + 63) / 64 * 64))) {}
   ~Aligned() { std::free(data); }
-  float* data;
+  T* data;
+};
+
+// Items as `prepare` makes them; without panels, as topk finds them when nothing was prepared.
+struct Prepared {
+  Prepared(const std::vector<float>& x, i64 dim, Scan scan, bool panels_too, const Kernels& level)
+      : count(static_cast<i64>(x.size()) / dim),
+        panels(panels_of(count) * panel_bytes(scan, dim)),
+        constants(3 * panels_of(count) * kPanel) {
+    items = {x.data(), nullptr, nullptr, count, dim, scan, true};
+    if (!panels_too) return;
+    i64 bad = count;
+    const Aligned<unsigned char> scratch(scratch_bytes(0, dim));
+    level.prepare({{x.data(), count, dim}, scan, true, true, panels.data, constants.data, scratch.data, &bad},
+                  {0, count});
+    items.panels = scan == Scan::kFloat32 ? nullptr : panels.data;
+    items.constants = constants.data;
+  }
+  i64 count;
+  Aligned<unsigned char> panels;
+  Aligned<float> constants;
+  Items items;
 };
 
 struct Search {
-  Search(const std::vector<float>& q, const std::vector<float>& x, i64 rows, i64 dim)
-      : standings(rows),
-        heaps(rows * k),
+  Search(const std::vector<float>& q, const Items& items, i64 rows, i64 most)
+      : k(most),
+        standings(rows),
+        threshold(rows, -INFINITY),
         ids(rows * k),
         scores(rows * k),
-        exclude(rows, -1),
-        scaled(scaled_floats(rows, dim)),
-        panel(panel_floats(dim)) {
-    args = {{q.data(), rows, dim},
-            {x.data(), static_cast<i64>(x.size()) / dim, dim},
-            exclude.data(),
+        waiting(rows * waiting_room(k)),
+        heaps(rows * k),
+        scratch(scratch_bytes(rows, items.dim)),
+        bad_item(items.count) {
+    args = {{q.data(), rows, items.dim},
+            items,
+            nullptr,
+            0,
+            nullptr,
+            threshold.data(),
             k,
-            true,
             standings.data(),
-            scaled.data,
-            heaps.data(),
-            panel.data,
+            waiting.data,
+            heaps.data,
+            scratch.data,
             &bad_item};
   }
 
   void run(const Kernels& level) {
-    bad_item = args.items.rows;
-    prepare(args);
-    level.topk(args, {0, args.items.rows});
-    for (i64 q = 0; q < args.queries.rows; ++q) take_sorted(heaps.data() + q * k, k, &ids[q * k], &scores[q * k]);
+    level.begin_topk(args);
+    level.topk(args, {0, args.items.count});
+    for (i64 q = 0; q < args.queries.rows; ++q) {
+      level.end_topk(args, q);
+      take_sorted(args.heaps + q * k, standings[q].count, k, &ids[q * k], &scores[q * k]);
+    }
   }
 
   // The definition, for one query.
   bool right(i64 q) const {
     std::vector<Candidate> all;
-    for (i64 i = 0; i < args.items.rows; ++i)
+    const i64 dim = args.items.dim;
+    for (i64 i = 0; i < args.items.count; ++i)
       all.push_back(
-          {exact_score(row(args.queries, q), standings[q].norm, row(args.items, i), args.items.dim, true), i});
+          {exact_score(row(args.queries, q), standings[q].norm, args.items.rows + i * dim, dim, args.items.cosine), i});
     std::partial_sort(all.begin(), all.begin() + k, all.end(), better);
     for (i64 i = 0; i < k; ++i)
       if (all[i].id != ids[q * k + i]) return false;
     return true;
   }
 
-  static constexpr i64 k = 10;
+  double scored() const {
+    double total = 0;
+    for (const Standing& standing : standings) total += static_cast<double>(standing.scored);
+    return total / static_cast<double>(standings.size());
+  }
+
+  i64 k;
   std::vector<Standing> standings;
-  std::vector<Candidate> heaps;
+  std::vector<double> threshold;
   std::vector<i64> ids;
-  std::vector<float> scores;
-  std::vector<i64> exclude;
-  Aligned scaled, panel;
-  i64 bad_item = 0;
+  std::vector<double> scores;
+  Aligned<Possible> waiting;
+  Aligned<Candidate> heaps;
+  Aligned<unsigned char> scratch;
+  i64 bad_item;
   TopK args;
 };
+
+bool measure(const std::vector<float>& q, const Prepared& prepared, const char* name, i64 k, const Kernels& level) {
+  const i64 dim = prepared.items.dim;
+  for (const i64 batch : {1, 32, 1024}) {
+    Search search(q, prepared.items, batch, k);
+    search.run(level);
+    if (!search.right(0) || !search.right(batch - 1)) {
+      std::fprintf(stderr, "bench_cosine: %s, %s finds wrong items at batch %ld\n", level.isa, name,
+                   static_cast<long>(batch));
+      return false;
+    }
+    double best = 1e30;
+    for (int repeat = 0; repeat < 5; ++repeat) {
+      const std::clock_t start = std::clock();
+      search.run(level);
+      best = std::min(best, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
+      if (best > 2) break;
+    }
+    const double work = static_cast<double>(batch) * static_cast<double>(prepared.count * dim);
+    std::printf("%-5s %-12s %6ld %12.1f %10.1f %10.1f\n", level.isa, name, static_cast<long>(batch),
+                static_cast<double>(batch) / best, 2e-9 * work / best, search.scored());
+    std::fflush(stdout);
+  }
+  return true;
+}
+
+bool read(std::vector<float>& values, const char* path) {
+  std::FILE* file = std::fopen(path, "rb");
+  const bool whole = file && std::fread(values.data(), 4, values.size(), file) == values.size();
+  if (file) std::fclose(file);
+  return whole;
+}
 
 }  // namespace
 
 int main(int count, char** words) {
   const i64 items = count > 1 ? std::atoll(words[1]) : 1000000, dim = count > 2 ? std::atoll(words[2]) : 100;
+  const i64 k = count > 3 ? std::atoll(words[3]) : 10;
   std::vector<float> x(items * dim), q(1024 * dim);
-  fill(x, 100);
   fill(q, 101);
-  std::printf("%ld items, dim %ld\n%-5s %6s %12s %10s\n", static_cast<long>(items), static_cast<long>(dim), "isa",
-              "batch", "queries/s", "GFLOP/s");
-  for (const Kernels* level : supported_kernels()) {
-    for (const i64 batch : {1, 32, 1024}) {
-      Search search(q, x, batch, dim);
-      search.run(*level);
-      if (!search.right(0) || !search.right(batch - 1)) {
-        std::fprintf(stderr, "bench_cosine: %s finds wrong items at batch %ld\n", level->isa, static_cast<long>(batch));
-        return 1;
-      }
-      double best = 1e30;
-      for (int repeat = 0; repeat < 5; ++repeat) {
-        const std::clock_t start = std::clock();
-        search.run(*level);
-        best = std::min(best, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
-        if (best > 2) break;
-      }
-      std::printf("%-5s %6ld %12.1f %10.1f\n", level->isa, static_cast<long>(batch), static_cast<double>(batch) / best,
-                  2e-9 * static_cast<double>(batch) * static_cast<double>(items * dim) / best);
+  if (count > 4) {
+    if (!read(x, words[4])) {
+      std::fprintf(stderr, "bench_cosine: %s does not hold %ld float32\n", words[4], static_cast<long>(items * dim));
+      return 1;
     }
+    // Queries are rows of the table and a little of something else.
+    for (std::size_t i = 0; i < q.size(); ++i) q[i] = x[i] + 0.3f * q[i] * std::fabs(x[i]);
+  } else {
+    fill(x, 100);
   }
+  std::printf("%ld items, dim %ld, k %ld\n%-5s %-12s %6s %12s %10s %10s\n", static_cast<long>(items),
+              static_cast<long>(dim), static_cast<long>(k), "isa", "scan", "batch", "queries/s", "GFLOP/s",
+              "re-scored");
+  struct {
+    const char* name;
+    Scan scan;
+    bool prepared;
+  } const scans[] = {{"none", Scan::kFloat32, false},
+                     {"none, int8", Scan::kInt8, false},
+                     {"bfloat16", Scan::kBfloat16, true},
+                     {"int8", Scan::kInt8, true}};
+  for (const Kernels* level : supported_kernels())
+    for (const auto& scan : scans)
+      if (!measure(q, Prepared(x, dim, scan.scan, scan.prepared, *level), scan.name, k, *level)) return 1;
   return 0;
 }

@@ -1,4 +1,5 @@
-// topk: cuts queries into groups that fit the caches, items into ranges, and merges what the threads found.
+// prepare and topk: cuts queries into groups that fit the caches, items into ranges, and merges what the threads found.
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -9,137 +10,201 @@ namespace {
 
 // So many products at most between two looks for Ctrl-C: tens of milliseconds.
 constexpr double kPieceProducts = 5e8;
-constexpr i64 kGroupQueries = 512;
-constexpr i64 kGroupBytes = 64 << 20;  // of heaps, per thread
+constexpr i64 kGroupQueries = 1024;
+constexpr i64 kGroupBytes = 64 << 20;  // of lists, per thread
+constexpr i64 kCachedBytes = 2 << 20;  // of lists that stay in cache
+constexpr i64 kManyQueries = 32;       // so many are worth making codes of items that were not prepared
 
-// 64-byte aligned floats.
+// 64-byte aligned bytes.
 class Buffer {
  public:
-  explicit Buffer(i64 size) : memory_(static_cast<float*>(::operator new(4 * size, std::align_val_t{64}))) {}
-  float* data() const { return memory_.get(); }
+  explicit Buffer(i64 size) : memory_(static_cast<unsigned char*>(::operator new(size, std::align_val_t{64}))) {}
+  unsigned char* data() const { return memory_.get(); }
 
  private:
   struct Free {
-    void operator()(float* p) const { ::operator delete(p, std::align_val_t{64}); }
+    void operator()(unsigned char* p) const { ::operator delete(p, std::align_val_t{64}); }
   };
-  std::unique_ptr<float, Free> memory_;
+  std::unique_ptr<unsigned char, Free> memory_;
 };
 
-// What one thread needs to search for one group of queries.
+// What one thread needs to search for one group of queries. Lists are not written before they are used.
 struct Seat {
-  Seat(i64 queries, i64 k, i64 dim)
-      : standings(queries), heaps(queries * k), scaled(scaled_floats(queries, dim)), panel(panel_floats(dim)) {}
+  Seat(i64 queries, i64 k, i64 dim, i64 items)
+      : standings(queries),
+        waiting(queries * waiting_room(k) * static_cast<i64>(sizeof(Possible))),
+        heaps(queries * k * static_cast<i64>(sizeof(Candidate))),
+        scratch(scratch_bytes(queries, dim)),
+        bad_item(items) {}
   std::vector<Standing> standings;
-  std::vector<Candidate> heaps;
-  Buffer scaled, panel;
-  i64 bad_item = 0, bad_query = 0;
+  Buffer waiting, heaps, scratch;
+  i64 bad_item;
+  i64 bad_query = INT64_MAX;
 };
 
 struct Search {
-  Matrix<const float> queries, items;
+  Matrix<const float> queries;
+  Items items;
   const i64* exclude;
-  bool cosine;
+  i64 excluded;
+  const unsigned char* mask;
+  const double* threshold;
   i64 k;
   i64* ids;
-  float* scores;
+  double* scores;
   const Kernels& level;
 
   TopK args(Seat& seat, Range group) const {
     return {{row(queries, group.begin), group.end - group.begin, queries.dim},
             items,
-            exclude + group.begin,
+            exclude + group.begin * excluded,
+            excluded,
+            mask,
+            threshold + group.begin,
             k,
-            cosine,
             seat.standings.data(),
-            seat.scaled.data(),
-            seat.heaps.data(),
-            seat.panel.data(),
+            reinterpret_cast<Possible*>(seat.waiting.data()),
+            reinterpret_cast<Candidate*>(seat.heaps.data()),
+            seat.scratch.data(),
             &seat.bad_item};
   }
 
-  void start(Seat& seat, Range group) const {
-    const i64 bad = prepare(args(seat, group));
+  void begin(Seat& seat, Range group) const {
+    const i64 bad = level.begin_topk(args(seat, group));
     if (bad >= 0) seat.bad_query = std::min(seat.bad_query, group.begin + bad);
   }
 
-  // The best of all seats for query `q` of the group, sorted.
-  void merge(std::vector<Seat>& seats, Range group, i64 q) const {
-    Candidate* heap = seats[0].heaps.data() + q * k;
-    for (std::size_t s = 1; s < seats.size(); ++s)
-      for (i64 i = 0; i < seats[s].standings[q].count; ++i)
-        offer(heap, seats[0].standings[q].count, k, seats[s].heaps[q * k + i]);
-    if (seats[0].standings[q].count < k) return;  // only where a row was not finite
-    take_sorted(heap, k, ids + (group.begin + q) * k, scores + (group.begin + q) * k);
+  // The best of all seats for query `q` of the group, sorted. Scratch is the seat's whose thread this is.
+  void end(std::vector<Seat>& seats, Range group, i64 q, int thread) const {
+    double reach = -INFINITY;
+    for (const Seat& seat : seats) reach = std::max(reach, seat.standings[q].reach);
+    Standing& best = seats[0].standings[q];
+    Candidate* heap = args(seats[0], group).heaps + q * k;
+    for (Seat& seat : seats) {
+      TopK part = args(seat, group);
+      part.scratch = seats[thread].scratch.data();
+      seat.standings[q].reach = std::max(reach, best.reach);
+      level.end_topk(part, q);
+      if (&seat == &seats[0]) continue;
+      for (i64 i = 0; i < seat.standings[q].count; ++i) offer(heap, best.count, k, part.heaps[q * k + i]);
+    }
+    take_sorted(heap, best.count, k, ids + (group.begin + q) * k, scores + (group.begin + q) * k);
   }
 };
 
+// Threads share out the items, each with lists of its own, and then the queries.
+void search_items(const Search& search, std::vector<Seat>& seats, i64 group) {
+  const i64 n = search.items.count, dim = search.items.dim, rows = search.queries.rows;
+  const int threads = static_cast<int>(seats.size());
+  const i64 quick = static_cast<i64>(kPieceProducts / (static_cast<double>(group) * dim)) / (kChunkPanels * kPanel) + 1;
+  const i64 share = n / (8 * threads) / (kChunkPanels * kPanel) + 1;
+  const i64 grain = std::min(quick, share) * kChunkPanels * kPanel;
+  for (i64 begin = 0; begin < rows; begin += group) {
+    const Range part{begin, std::min(rows, begin + group)};
+    run(threads, 1, threads, [&](Range pieces, int) {
+      for (i64 t = pieces.begin; t < pieces.end; ++t) search.begin(seats[t], part);
+    });
+    run(n, grain, threads,
+        [&](Range range, int thread) { search.level.topk(search.args(seats[thread], part), range); });
+    run(part.end - part.begin, 16, threads, [&](Range piece, int thread) {
+      for (i64 q = piece.begin; q < piece.end; ++q) search.end(seats, part, q, thread);
+    });
+  }
+}
+
+// Threads share out groups of queries, and each goes through all items.
+void search_queries(const Search& search, std::vector<Seat>& seats, i64 group) {
+  run(search.queries.rows, group, static_cast<int>(seats.size()), [&](Range part, int thread) {
+    Seat& seat = seats[thread];
+    search.begin(seat, part);
+    const TopK args = search.args(seat, part);
+    search.level.topk(args, {0, search.items.count});
+    for (i64 q = 0; q < part.end - part.begin; ++q) {
+      search.level.end_topk(args, q);
+      take_sorted(args.heaps + q * search.k, seat.standings[q].count, search.k,
+                  search.ids + (part.begin + q) * search.k, search.scores + (part.begin + q) * search.k);
+    }
+  });
+}
+
+const unsigned char* or_null(const Array<unsigned char>& array) { return array.size() ? array.data() : nullptr; }
+
 // Fills ids and scores; returns the first query and the first item that are not finite, or -1.
-py::tuple topk(const Array<float>& queries, const Array<float>& items, const Array<i64>& exclude, bool cosine,
-               Array<i64> ids, Array<float> scores, int threads, const std::string& isa) {
-  const Search search{view(queries), view(items),        exclude.data(),        cosine,
-                      ids.shape(1),  ids.mutable_data(), scores.mutable_data(), kernels(isa)};
-  const i64 rows = queries.shape(0), n = items.shape(0), dim = items.shape(1), k = search.k;
+py::tuple topk(const Array<float>& queries, const Array<float>& rows, const Array<unsigned char>& panels,
+               const Array<float>& constants, i64 count, int scan, bool cosine, const Array<i64>& exclude,
+               const Array<unsigned char>& mask, const Array<double>& threshold, Array<i64> ids, Array<double> scores,
+               int threads, const std::string& isa) {
+  const Kernels& level = kernels(isa);
+  const i64 many = queries.shape(0), dim = queries.shape(1), k = ids.shape(1);
+  const Scan chosen = scan >= 0                                  ? static_cast<Scan>(scan)
+                      : many < kManyQueries || dim > kMaxInt8Dim ? Scan::kFloat32
+                                                                 : level.scan;
+  const Items items{rows.size() ? rows.data() : nullptr,
+                    or_null(panels),
+                    constants.size() ? constants.data() : nullptr,
+                    count,
+                    dim,
+                    chosen,
+                    cosine};
+  const Search search{view(queries),    items, exclude.data(),     exclude.shape(1),      or_null(mask),
+                      threshold.data(), k,     ids.mutable_data(), scores.mutable_data(), level};
   if (threads <= 0) threads = default_threads();
-  // Threads share out the items, each with heaps of its own, unless there are too few; then they share out the queries.
-  const i64 by_items = std::min<i64>(threads, n / 16384), by_queries = std::min<i64>(threads, (rows + 7) / 8);
+  const i64 by_items = std::min<i64>(threads, count / 16384), by_queries = std::min<i64>(threads, (many + 7) / 8);
   const bool over_items = by_items >= by_queries;
   threads = static_cast<int>(std::max<i64>(1, over_items ? by_items : by_queries));
-  const i64 fitting = std::max<i64>(1, kGroupBytes / (k * static_cast<i64>(sizeof(Candidate))));
-  i64 group = std::min({kGroupQueries, fitting, std::max<i64>(1, rows)});
+  const i64 list_bytes = k * static_cast<i64>(sizeof(Candidate)) + waiting_room(k) * static_cast<i64>(sizeof(Possible));
+  const i64 cached = std::max<i64>(kGroupQueries / 4, kCachedBytes / list_bytes / 32 * 32);
+  i64 group = std::max<i64>(1, std::min({kGroupQueries, cached, kGroupBytes / list_bytes, many}));
   if (!over_items) {
-    const i64 quick = static_cast<i64>(kPieceProducts / (static_cast<double>(n) * dim));
-    group = std::min({group, std::max<i64>(kQueryTile, quick), (rows + threads - 1) / threads});
-    group = std::max<i64>(1, group);
-    if (group > kQueryTile) group = group / kQueryTile * kQueryTile;
+    const i64 quick = static_cast<i64>(kPieceProducts / (static_cast<double>(count) * static_cast<double>(dim)));
+    group = std::max<i64>(1, std::min({group, std::max<i64>(8, quick), (many + threads - 1) / threads}));
+    if (group > 16) group = group / 16 * 16;
   }
   std::vector<Seat> seats;
   seats.reserve(threads);
-  for (int t = 0; t < threads; ++t) {
-    seats.emplace_back(group, k, dim);
-    seats.back().bad_item = n;
-    seats.back().bad_query = rows;
-  }
-  if (over_items) {
-    const i64 quick = static_cast<i64>(kPieceProducts / (static_cast<double>(group) * dim)) / kPanelItems + 1;
-    const i64 share = n / (8 * threads) / kPanelItems + 1;
-    const i64 grain = std::min(quick, share) * kPanelItems;
-    for (i64 begin = 0; begin < rows; begin += group) {
-      const Range part{begin, std::min(rows, begin + group)};
-      run(threads, 1, threads, [&](Range pieces, int) {
-        for (i64 t = pieces.begin; t < pieces.end; ++t) search.start(seats[t], part);
-      });
-      run(n, grain, threads,
-          [&](Range range, int thread) { search.level.topk(search.args(seats[thread], part), range); });
-      run(part.end - part.begin, 64, threads, [&](Range piece, int) {
-        for (i64 q = piece.begin; q < piece.end; ++q) search.merge(seats, part, q);
-      });
-    }
-  } else {
-    run(rows, group, threads, [&](Range part, int thread) {
-      Seat& seat = seats[thread];
-      search.start(seat, part);
-      search.level.topk(search.args(seat, part), {0, n});
-      for (i64 q = 0; q < part.end - part.begin; ++q) {
-        if (seat.standings[q].count < k) continue;
-        take_sorted(seat.heaps.data() + q * k, k, search.ids + (part.begin + q) * k,
-                    search.scores + (part.begin + q) * k);
-      }
-    });
-  }
-  i64 bad_query = rows, bad_item = n;
+  for (int t = 0; t < threads; ++t) seats.emplace_back(group, k, dim, count);
+  if (over_items)
+    search_items(search, seats, group);
+  else
+    search_queries(search, seats, group);
+  i64 bad_query = many, bad_item = count;
   for (const Seat& seat : seats) {
     bad_query = std::min(bad_query, seat.bad_query);
     bad_item = std::min(bad_item, seat.bad_item);
   }
-  return py::make_tuple(bad_query < rows ? bad_query : -1, bad_item < n ? bad_item : -1);
+  return py::make_tuple(bad_query < many ? bad_query : -1, bad_item < count ? bad_item : -1);
+}
+
+// Fills panels and constants; returns the first row that is not finite, or -1.
+i64 prepare_items(const Array<float>& rows, int scan, bool cosine, bool keep_exact, Array<unsigned char> panels,
+                  Array<float> constants, int threads, const std::string& isa) {
+  const Kernels& level = kernels(isa);
+  const i64 count = rows.shape(0), dim = rows.shape(1);
+  const i64 grain = (static_cast<i64>(kPieceProducts / 100.0 / static_cast<double>(dim)) / kPanel + 1) * kPanel;
+  const int workers = workers_for(count, grain, threads);
+  std::vector<Buffer> scratch;
+  for (int t = 0; t < workers; ++t) scratch.emplace_back(scratch_bytes(0, dim));
+  std::vector<i64> bad(workers, count);
+  run(count, grain, threads, [&](Range range, int thread) {
+    level.prepare({view(rows), static_cast<Scan>(scan), cosine, keep_exact, panels.mutable_data(),
+                   constants.mutable_data(), scratch[thread].data(), &bad[thread]},
+                  range);
+  });
+  const i64 first = *std::min_element(bad.begin(), bad.end());
+  return first < count ? first : -1;
 }
 
 }  // namespace
 
 void bind_cosine(py::module_& module) {
-  module.def("topk", &topk, py::kw_only(), py::arg("queries").noconvert(), py::arg("items").noconvert(),
-             py::arg("exclude").noconvert(), py::arg("cosine"), py::arg("ids").noconvert(),
-             py::arg("scores").noconvert(), py::arg("threads"), py::arg("isa"));
+  module.def("prepare", &prepare_items, py::kw_only(), py::arg("rows").noconvert(), py::arg("scan"), py::arg("cosine"),
+             py::arg("keep_exact"), py::arg("panels").noconvert(), py::arg("constants").noconvert(), py::arg("threads"),
+             py::arg("isa"));
+  module.def("topk", &topk, py::kw_only(), py::arg("queries").noconvert(), py::arg("rows").noconvert(),
+             py::arg("panels").noconvert(), py::arg("constants").noconvert(), py::arg("items"), py::arg("scan"),
+             py::arg("cosine"), py::arg("exclude").noconvert(), py::arg("mask").noconvert(),
+             py::arg("threshold").noconvert(), py::arg("ids").noconvert(), py::arg("scores").noconvert(),
+             py::arg("threads"), py::arg("isa"));
 }
 
 }  // namespace firth

@@ -1,206 +1,208 @@
-// The float32 scan of firth/cosine.h. Items go panel by panel. With few queries a panel's rows are read as they lie,
-// lanes over the dimension, in time with memory; with many the panel is transposed once, lanes over the items, and
-// stays in cache while all queries pass over it. Scores live in registers; only those that pass the test are looked at
-// again.
+// The scans of firth/cosine.h. Items go by in chunks that stay in cache while all queries pass over them: panels as
+// they were prepared, or made here. A few queries read float32 rows as they lie, in time with memory. Scores live in
+// registers or in one tile; only those that pass the test are looked at again.
 #include "kernels.h"
-#include "simd.h"
+#include "scan.h"
 
 namespace firth::FIRTH_LEVEL {
 namespace {
 
-constexpr int kItems = kScoreVectors * kLanes;
-static_assert(kItems <= kPanelItems && kQueryTile % kScoreQueries == 0);
+// ---- few queries and float32: rows as they lie ----------------------------------------------------------------------
 
-// A panel of items [first, first + count): their scan norms, the transposed values and one tile of scores.
-struct Panel {
-  i64 first, count;
-  float *norms, *values, *scores;
-};
+// Dot products of one row with kQueries queries, kChunkItems apart, and its sum of squares.
+constexpr i64 kChunkItems = kChunkPanels * kPanel;
 
-Panel panel_of(const TopK& args, i64 first, i64 end) {
-  const i64 count = end - first < kItems ? end - first : kItems;
-  return {first, count, args.panel, args.panel + kPanelItems * (1 + kQueryTile), args.panel + kPanelItems};
-}
-
-// Sums of squares -> norms; rows outside float32's safe range are looked at in float64.
-void finish_norms(const TopK& args, const Panel& panel) {
-  for (int v = 0; v < kItems; v += kLanes) {
-    const Floats squared = load(panel.norms + v);
-    store(panel.norms + v, square_root(squared));
-    const u32 unsafe = not_less(all(0x1p-60f), squared) | not_less(squared, all(0x1p119f));
-    if (unsafe == 0) continue;
-    for (int i = 0; i < kLanes && v + i < panel.count; ++i) {
-      if (!(unsafe >> i & 1)) continue;
-      const i64 id = panel.first + v + i;
-      const float* item = row(args.items, id);
-      const double exact = dot(item, item, args.items.dim);
-      if (!(exact < INFINITY) && id < *args.bad_item) *args.bad_item = id;
-      panel.norms[v + i] = scan_norm(exact, args.cosine);
-    }
-  }
-}
-
-// Offers what passes the test of one query to its heap; the test gets stricter on the way.
-__attribute__((noinline)) void offer_passing(const TopK& args, const Panel& panel, i64 query, const float* scores) {
-  Standing& standing = args.standings[query];
-  Candidate* heap = args.heaps + query * args.k;
-  for (i64 i = 0; i < panel.count; ++i) {
-    if (scores[i] < standing.slope * panel.norms[i] + standing.offset) continue;
-    const i64 id = panel.first + i;
-    if (id == args.exclude[query]) continue;
-    const float* values = row(args.queries, query);
-    const double score =
-        standing.norm > 0 ? exact_score(values, standing.norm, row(args.items, id), args.items.dim, args.cosine) : 0.0;
-    if (offer(heap, standing.count, args.k, {score, id}) && standing.count == args.k)
-      set_test(standing, heap[0].score, args.items.dim, args.cosine);
-  }
-}
-
-// ---- few queries: rows as they lie ----------------------------------------------------------------------------------
-
-// Dot products of one row with kQueries queries, and its sum of squares.
 template <int kQueries>
-inline void score_row(const float* item, const float* scaled, i64 dim, float* squared, float* scores) {
+inline void score_row(const float* item, const float* queries, i64 dim, float* squared, float* scores) {
   Floats norm{}, sums[kQueries]{};
-  i64 d = 0;
-  for (; d + kLanes <= dim; d += kLanes) {
-    const Floats x = load(item + d);
+  for (i64 d = 0; d < dim; d += kLanes) {
+    const Floats x = take(item, d, dim);
     norm += x * x;
-    for (int q = 0; q < kQueries; ++q) sums[q] += x * load(scaled + q * dim + d);
-  }
-  if (d < dim) {
-    const Floats x = load_first(item + d, dim - d);
-    norm += x * x;
-    for (int q = 0; q < kQueries; ++q) sums[q] += x * load_first(scaled + q * dim + d, dim - d);
+    for (int q = 0; q < kQueries; ++q) sums[q] += x * take(queries + q * dim, d, dim);
   }
   *squared = sum_loose(norm);
-  for (int q = 0; q < kQueries; ++q) scores[q * kPanelItems] = sum_loose(sums[q]);
+  for (int q = 0; q < kQueries; ++q) scores[q * kPanel] = sum_loose(sums[q]);
+}
+
+// Constants of float32 rows from their sums of squares, which lie in `grain`.
+void finish_constants(const TopK& args, const Constants& to, i64 first, i64 many) {
+  const i64 dim = args.items.dim;
+  for (i64 i = 0; i < many; i += kLanes) {
+    const Floats squared = load(to.grain + i), norm = square_root(squared), ones = all(1.0f);
+    store(to.grain + i, args.items.cosine ? norm : ones);
+    store(to.length + i, (args.items.cosine ? ones : norm) * slack(dim));
+    store(to.rest + i, Floats{});
+    const u32 odd = not_less(all(0x1p-60f), squared) | not_less(squared, all(0x1p119f));
+    for (u32 bits = odd; bits; bits &= bits - 1) {
+      const i64 at = i + __builtin_ctz(bits), id = first + at;
+      if (id >= args.items.count) break;
+      const double exact = dot(args.items.rows + id * dim, args.items.rows + id * dim, dim);
+      if (!(exact < INFINITY) && id < *args.bad_item) *args.bad_item = id;
+      if (exact >= 0x1p-60 && exact <= 0x1p120) continue;
+      to.grain[at] = exact == 0 ? 1.0f : NAN;
+      to.length[at] = 0.0f;
+    }
+  }
 }
 
 template <int kQueries>
-void scan_rows(const TopK& args, Range range) {
+void scan_rows(const TopK& args, const Desk& desk, Range range) {
   const i64 dim = args.items.dim;
-  for (i64 first = range.begin; first < range.end; first += kItems) {
-    const Panel panel = panel_of(args, first, range.end);
-    for (i64 i = 0; i < panel.count; ++i)
-      score_row<kQueries>(row(args.items, first + i), args.scaled, dim, panel.norms + i, panel.scores + i);
-    for (i64 i = panel.count; i < kItems; ++i) panel.norms[i] = 1.0f;
-    finish_norms(args, panel);
+  const float* queries = reinterpret_cast<const float*>(desk.queries);
+  float* scores = reinterpret_cast<float*>(desk.sums);  // [query][item]
+  for (i64 first = range.begin; first < range.end; first += kPanel) {
+    const i64 many = range.end - first < kPanel ? range.end - first : kPanel;
+    for (i64 i = 0; i < many; ++i)
+      score_row<kQueries>(args.items.rows + (first + i) * dim, queries, dim, desk.constants.grain + i, scores + i);
+    for (i64 i = many; i < kPanel; ++i) desk.constants.grain[i] = 1.0f;
+    finish_constants(args, desk.constants, first, kPanel);
+    Chunk chunk{nullptr, desk.constants.grain, desk.constants.length, desk.constants.rest, first, 1, 0, 0};
+    set_tests(args, desk, chunk, false);
     for (int q = 0; q < kQueries; ++q) {
-      const float* scores = panel.scores + q * kPanelItems;
-      const Floats slope = all(args.standings[q].slope), offset = all(args.standings[q].offset);
       u32 passing = 0;
-      for (int v = 0; v < kItems; v += kLanes)
-        passing |= not_less(load(scores + v), slope * load(panel.norms + v) + offset);
-      if (passing) offer_passing(args, panel, q, scores);
+      for (int v = 0; v < kPanel; v += kLanes)
+        passing |= not_less(load(scores + q * kPanel + v), desk.factor[q] * load(chunk.grain + v) - desk.offset[q]);
+      if (passing) sift(args, desk, chunk, 0, q, scores + q * kPanel);
     }
   }
 }
 
-// ---- many queries: transposed panels --------------------------------------------------------------------------------
+// ---- panels ---------------------------------------------------------------------------------------------------------
 
-// Columns [d, d + width) of up to kLanes rows into values[d][lane]; missing rows become zeros.
-inline void transpose_block(const TopK& args, i64 first, i64 count, i64 d, i64 width, float* values) {
-  Floats rows[kLanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i) {
-    rows[i] = Floats{};
-    if (i >= count) continue;
-    const float* item = row(args.items, first + i) + d;
-    rows[i] = width == kLanes ? load(item) : load_first(item, width);
+template <Scan kScan>
+Chunk next_chunk(const TopK& args, const Desk& desk, i64 first, i64 end) {
+  const Items& items = args.items;
+  const i64 many = panels_of(end - first < kChunkItems ? end - first : kChunkItems), panel = first / kPanel;
+  const i64 size = panel_bytes(kScan, items.dim);
+  if (items.panels)
+    return {items.panels + panel * size,
+            grains(items) + first,
+            lengths(items) + first,
+            rests(items) + first,
+            first,
+            many,
+            0,
+            0};
+  const Prepare args_of_panels{
+      {items.rows, items.count, items.dim}, kScan, items.cosine, true, nullptr, nullptr, desk.space, args.bad_item};
+  for (i64 p = 0; p < many; ++p) {
+    const i64 at = p * kPanel;
+    fill_panel<kScan>(args_of_panels, first + at, desk.panels + p * size,
+                      {desk.constants.grain + at, desk.constants.length + at, desk.constants.rest + at});
   }
-  transpose(rows);
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; ++i)
-    if (i < width) store(values + (d + i) * kItems, rows[i]);
+  return {desk.panels, desk.constants.grain, desk.constants.length, desk.constants.rest, first, many, 0, 0};
 }
 
-void fill_panel(const TopK& args, const Panel& panel) {
-  const i64 dim = args.items.dim;
-  for (int v = 0; v < kItems; v += kLanes) {
-    const i64 left = panel.count - v, count = left < 0 ? 0 : left > kLanes ? kLanes : left;
-    i64 d = 0;
-    if (count == kLanes)
-      for (; d + kLanes <= dim; d += kLanes)
-        transpose_block(args, panel.first + v, kLanes, d, kLanes, panel.values + v);
-    for (; d < dim; d += kLanes)
-      transpose_block(args, panel.first + v, count, d, dim - d < kLanes ? dim - d : kLanes, panel.values + v);
-  }
-  Floats squared[kScoreVectors]{};
-  for (i64 d = 0; d < dim; ++d)
-    for (int v = 0; v < kScoreVectors; ++v) {
-      const Floats x = load(panel.values + d * kItems + v * kLanes);
-      squared[v] += x * x;
+template <Scan kScan>
+void scan_panels(const TopK& args, const Desk& desk, Way way, Range range) {
+  const Depth depth = depth_of(steps_of(kScan, args.items.dim));
+  const MatrixUnit unit(way.matrix, depth);
+  for (i64 first = range.begin; first < range.end; first += kChunkItems) {
+    Chunk chunk = next_chunk<kScan>(args, desk, first, range.end);
+    set_tests(args, desk, chunk, way.matrix);
+    if constexpr (kMatrixUnit && kScan != Scan::kFloat32) {
+      if (way.matrix) {
+        scan_chunk_by_matrix<kScan>(args, desk, chunk, depth);
+        continue;
+      }
     }
-  for (int v = 0; v < kScoreVectors; ++v) store(panel.norms + v * kLanes, squared[v]);
-  finish_norms(args, panel);
-}
-
-// Scores of kScoreQueries queries with the panel. If any passes, all are stored and the passing queries' bits returned.
-__attribute__((noinline)) u32 score_tile(const float* scaled, const float* values, i64 dim, const Standing* standings,
-                                         i64 queries, const float* norms, float* scores) {
-  Floats sums[kScoreQueries][kScoreVectors]{};
-  for (i64 d = 0; d < dim; ++d) {
-    Floats x[kScoreVectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < kScoreVectors; ++v) x[v] = load(values + d * kItems + v * kLanes);
-#pragma GCC unroll 8
-    for (int q = 0; q < kScoreQueries; ++q) {
-      const Floats y = all(scaled[d * kQueryTile + q]);
-#pragma GCC unroll 8
-      for (int v = 0; v < kScoreVectors; ++v) sums[q][v] += x[v] * y;
-    }
-  }
-  u32 passing = 0;
-#pragma GCC unroll 8
-  for (int q = 0; q < kScoreQueries; ++q) {
-    if (q >= queries) break;
-    const Floats slope = all(standings[q].slope), offset = all(standings[q].offset);
-    u32 lanes = 0;
-#pragma GCC unroll 8
-    for (int v = 0; v < kScoreVectors; ++v) lanes |= not_less(sums[q][v], slope * load(norms + v * kLanes) + offset);
-    passing |= static_cast<u32>(lanes != 0) << q;
-  }
-  if (passing) {
-#pragma GCC unroll 8
-    for (int q = 0; q < kScoreQueries; ++q)
-#pragma GCC unroll 8
-      for (int v = 0; v < kScoreVectors; ++v) store(scores + q * kPanelItems + v * kLanes, sums[q][v]);
-  }
-  return passing;
-}
-
-void scan_panels(const TopK& args, Range range) {
-  const i64 dim = args.items.dim, queries = args.queries.rows;
-  for (i64 first = range.begin; first < range.end; first += kItems) {
-    const Panel panel = panel_of(args, first, range.end);
-    fill_panel(args, panel);
-    for (i64 query = 0; query < queries; query += kScoreQueries) {
-      const float* scaled = args.scaled + query / kQueryTile * kQueryTile * dim + query % kQueryTile;
-      u32 passing =
-          score_tile(scaled, panel.values, dim, args.standings + query, queries - query, panel.norms, panel.scores);
-      for (int q = 0; passing; ++q, passing >>= 1)
-        if (passing & 1) offer_passing(args, panel, query + q, panel.scores + q * kPanelItems);
-    }
+    if (way.tile == 1)
+      scan_chunk<kScan, 1>(args, desk, chunk);
+    else if (way.tile == 2)
+      scan_chunk<kScan, 2>(args, desk, chunk);
+    else if (way.tile == 4)
+      scan_chunk < kScan, kScanQueries<4 ? kScanQueries : 4>(args, desk, chunk);
+    else
+      scan_chunk<kScan, kScanQueries>(args, desk, chunk);
   }
 }
 
 }  // namespace
 
+i64 begin_topk(const TopK& args) {
+  const i64 queries = args.queries.rows, dim = args.items.dim, steps = steps_of(args.items.scan, dim);
+  const Scan scan = args.items.scan;
+  const Desk desk = desk_of(args);
+  const Way way = way_of(args);
+  const Depth depth = depth_of(steps);
+  u32* words = reinterpret_cast<u32*>(desk.space);
+  i64 bad = -1;
+  for (i64 q = 0; q < padded_queries(args); ++q) {
+    desk.bias[q] = 0;
+    const bool there = q < queries;
+    for (i64 step = 0; step < steps; ++step) words[step] = 0;
+    if (there) {
+      const float* query = row(args.queries, q);
+      Standing& standing = args.standings[q];
+      if (!start(standing, query, dim, scan, args.threshold[q], args.items.cosine)) {
+        if (bad < 0) bad = q;
+        continue;
+      }
+      query_words(scan, query, standing, dim, words);
+      desk.bias[q] = bias_of(scan, words, steps);
+    }
+    desk.reach[q] = there ? clamped(args.standings[q].grain * args.standings[q].reach) : FLT_MAX;
+    desk.rounding[q] = there ? args.standings[q].rounding : 0.0f;
+    desk.spread[q] = there ? args.standings[q].spread : 0.0f;
+    if (way.rows) {
+      if (there) __builtin_memcpy(desk.queries + q * dim, words, 4 * dim);
+    } else if (way.matrix) {
+      unsigned char* tile = reinterpret_cast<unsigned char*>(desk.queries) + q / kPanel * depth.tiles * kTileBytes;
+      for (i64 t = 0; t < depth.tiles; ++t)
+        for (i64 i = 0; i < depth.steps; ++i) {
+          const i64 step = depth.begin(t, steps) + i;
+          const u32 word = step < t * depth.steps ? 0 : words[step];  // the tile before has had it
+          __builtin_memcpy(tile + t * kTileBytes + q % kPanel * 64 + 4 * i, &word, 4);
+        }
+    } else {
+      const i64 wanted = words_wanted(scan);
+      u32* to = desk.queries + (q / way.tile * steps * way.tile + q % way.tile) * wanted;
+      for (i64 step = 0; step < steps; ++step) spread_word(scan, words[step], to + step * way.tile * wanted);
+    }
+  }
+  return bad;
+}
+
 void topk(const TopK& args, Range range) {
-  switch (args.queries.rows) {
-    case 0:
-      return;
-    case 1:
-      return scan_rows<1>(args, range);
-    case 2:
-      return scan_rows<2>(args, range);
-    case 3:
-      return scan_rows<3>(args, range);
-    case 4:
-      return scan_rows<4>(args, range);
-    default:
-      return scan_panels(args, range);
+  const Desk desk = desk_of(args);
+  const Way way = way_of(args);
+  const i64 queries = args.queries.rows;
+  if (queries == 0) return;
+  if (way.rows) {
+    if (queries == 1) return scan_rows<1>(args, desk, range);
+    if (queries == 2) return scan_rows<2>(args, desk, range);
+    if (queries == 3) return scan_rows<3>(args, desk, range);
+    return scan_rows<4>(args, desk, range);
+  }
+  if (args.items.scan == Scan::kFloat32) return scan_panels<Scan::kFloat32>(args, desk, way, range);
+  if (args.items.scan == Scan::kBfloat16) return scan_panels<Scan::kBfloat16>(args, desk, way, range);
+  return scan_panels<Scan::kInt8>(args, desk, way, range);
+}
+
+void end_topk(const TopK& args, i64 query) {
+  Standing& standing = args.standings[query];
+  Possible* waiting = args.waiting + query * waiting_room(args.k);
+  thin_out(standing, waiting, args.k);
+  if (args.items.rows)
+    for (i64 i = 0; i < standing.waiting; ++i) {
+      const char* values = reinterpret_cast<const char*>(args.items.rows + waiting[i].id * args.items.dim);
+      for (i64 at = 0; at < 4 * args.items.dim; at += 64) __builtin_prefetch(values + at);
+    }
+  score_waiting(args, query, reinterpret_cast<float*>(desk_of(args).space));
+}
+
+void prepare(const Prepare& args, Range range) {
+  const i64 padded_items = panels_of(args.rows.rows) * kPanel;
+  const i64 size = panel_bytes(args.scan, args.rows.dim);
+  for (i64 first = range.begin; first < range.end; first += kPanel) {
+    const Constants to{args.constants + first, args.constants + padded_items + first,
+                       args.constants + 2 * padded_items + first};
+    if (args.scan == Scan::kInt8)
+      fill_panel<Scan::kInt8>(args, first, args.panels + first / kPanel * size, to);
+    else if (args.scan == Scan::kBfloat16)
+      fill_panel<Scan::kBfloat16>(args, first, args.panels + first / kPanel * size, to);
+    else
+      fill_panel<Scan::kFloat32>(args, first, nullptr, to);
   }
 }
 

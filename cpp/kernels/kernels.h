@@ -7,25 +7,41 @@
 #include "firth/negative_sampling.h"
 #include "firth/tokens.h"
 
+// topk works in three acts: begin_topk starts all queries (and returns the first that is not finite, or -1), topk scans
+// ranges of items, end_topk scores what waits for one query.
+#define FIRTH_DECLARE_COSINE(level)      \
+  namespace level {                      \
+  void prepare(const Prepare&, Range);   \
+  i64 begin_topk(const TopK&);           \
+  void topk(const TopK&, Range);         \
+  void end_topk(const TopK&, i64 query); \
+  }
+
 #define FIRTH_DECLARE(level)                              \
+  FIRTH_DECLARE_COSINE(level)                             \
   namespace level {                                       \
   void tokens(const Tokens&, Range);                      \
   void negative_sampling(const NegativeSampling&, Range); \
-  void topk(const TopK&, Range);                          \
   }
 
 namespace firth {
 
 struct Kernels {
   const char* isa;
+  Scan scan;  // of many queries over items that were not prepared
   void (*tokens)(const Tokens&, Range);
   void (*negative_sampling)(const NegativeSampling&, Range);
+  void (*prepare)(const Prepare&, Range);
+  i64 (*begin_topk)(const TopK&);
   void (*topk)(const TopK&, Range);
+  void (*end_topk)(const TopK&, i64 query);
 };
 
 FIRTH_DECLARE(base)
 FIRTH_DECLARE(v2)
 FIRTH_DECLARE(v3)
 FIRTH_DECLARE(v4)
+FIRTH_DECLARE_COSINE(vnni)
+FIRTH_DECLARE_COSINE(amx)
 
 }  // namespace firth

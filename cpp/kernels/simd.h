@@ -165,13 +165,67 @@ inline TextBits text_bits(const unsigned char* p) {
 
 // ---- cosine ---------------------------------------------------------------------------------------------------------
 
-// A tile of scores is kScoreQueries x kScoreVectors: 24 of 32 registers accumulate, or 12 of 16.
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kScoreQueries = 8;
+// A tile of scores is kScanQueries queries x kScanPanels panels of 16 items: 24 of 32 registers accumulate, 8 of 16.
+#if defined(__AVX512F__)
+constexpr int kScanQueries = 8, kScanPanels = 3;
+#elif defined(__AVX__) || defined(__aarch64__)
+constexpr int kScanQueries = 4, kScanPanels = 1;
 #else
-constexpr int kScoreQueries = 4;
+constexpr int kScanQueries = 2, kScanPanels = 1;
 #endif
-constexpr int kScoreVectors = 3;
+
+inline Floats as_floats(Ints v) { return reinterpret_cast<Floats>(v); }
+inline Ints as_ints(Floats v) { return reinterpret_cast<Ints>(v); }
+inline Floats to_floats(Ints v) { return __builtin_convertvector(v, Floats); }
+// To nearest, ties to even, for |v| < 2^22: 1.5 * 2^23 leaves the whole number in the low bits.
+inline Floats round_nearest(Floats v) { return (v + 12582912.0f) - 12582912.0f; }
+inline Ints to_ints(Floats whole) { return as_ints(whole + 12582912.0f) - 0x4B400000; }
+
+typedef unsigned char PackedBytes __attribute__((vector_size(kLanes)));
+typedef unsigned short PackedShorts __attribute__((vector_size(2 * kLanes)));
+inline void store_bytes(unsigned char* p, Ints v) {
+  const PackedBytes bytes = __builtin_convertvector(v, PackedBytes);
+  __builtin_memcpy(p, &bytes, sizeof bytes);
+}
+inline void store_shorts(unsigned char* p, Ints v) {
+  const PackedShorts shorts = __builtin_convertvector(v, PackedShorts);
+  __builtin_memcpy(p, &shorts, sizeof shorts);
+}
+
+// Products of 4 unsigned bytes an item with 4 signed bytes of a query, added to 32-bit sums without saturation.
+#if defined(__AVX512VNNI__)
+constexpr bool kByteProducts = true;  // one instruction a word
+using ByteItems = Ints;
+inline ByteItems byte_items(Ints words) { return words; }
+inline Ints add_products(Ints sums, ByteItems items, const u32* query) {
+  return reinterpret_cast<Ints>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sums), reinterpret_cast<__m512i>(items),
+                                                    _mm512_set1_epi32(static_cast<int>(*query))));
+}
+#else
+constexpr bool kByteProducts = false;  // even and odd bytes apart, in 16 bits
+struct ByteItems {
+  Ints even, odd;
+};
+inline ByteItems byte_items(Ints words) {
+  typedef unsigned short Shorts __attribute__((vector_size(kBytes)));
+  return {words & 0x00ff00ff, reinterpret_cast<Ints>(reinterpret_cast<Shorts>(words) >> 8)};
+}
+inline Ints multiply_pairs(Ints a, Ints b) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<Ints>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Ints>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__x86_64__)
+  return reinterpret_cast<Ints>(_mm_madd_epi16(reinterpret_cast<__m128i>(a), reinterpret_cast<__m128i>(b)));
+#else
+  return ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+inline Ints add_products(Ints sums, ByteItems items, const u32* query) {
+  sums += multiply_pairs(items.even, all(static_cast<std::int32_t>(query[0])));
+  return sums + multiply_pairs(items.odd, all(static_cast<std::int32_t>(query[1])));
+}
+#endif
 
 inline Floats square_root(Floats v) {
 #if defined(__AVX512F__)
@@ -200,6 +254,12 @@ inline u32 not_less(Floats a, Floats b) {
   for (int i = 0; i < kLanes; ++i) bits |= static_cast<u32>(!(a[i] < b[i])) << i;
   return bits;
 #endif
+}
+
+inline float largest_lane(Floats v) {
+  float most = v[0];
+  for (int i = 1; i < kLanes; ++i) most = v[i] > most ? v[i] : most;
+  return most;
 }
 
 // The sum of the lanes in registers; the order differs between instruction sets.

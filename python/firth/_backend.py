@@ -109,21 +109,50 @@ class Backend(Protocol):
 
     def alias_table(self, *, weights: Doubles) -> Ids: ...
 
-    # topk
+    # topk and prepare
+
+    def prepare(
+        self,
+        *,
+        rows: Floats,
+        scan: int,
+        cosine: bool,
+        keep_exact: bool,
+        panels: Bytes,
+        constants: Floats,
+        threads: int,
+        isa: str,
+    ) -> int:
+        """Fill ``panels`` (panels, panel_bytes), none for scan 0 (float32), and ``constants``.
+
+        Return the first row that is not finite, or -1. Scans are numbered as in `_panels.SCANS`.
+        """
 
     def topk(
         self,
         *,
         queries: Floats,
-        items: Floats,
-        exclude: Longs,
+        rows: Floats,
+        panels: Bytes,
+        constants: Floats,
+        items: int,
+        scan: int,
         cosine: bool,
+        exclude: Longs,
+        mask: Bytes,
+        threshold: Doubles,
         ids: Longs,
-        scores: Floats,
+        scores: Doubles,
         threads: int,
         isa: str,
     ) -> tuple[int, int]:
-        """Fill ``ids`` and ``scores`` (q, k); return the first query and item not finite, or -1."""
+        """Fill ``ids`` and ``scores`` (q, k); return the first query and item not finite, or -1.
+
+        ``rows`` is (items, dim), or (0, dim) where only codes are kept. ``panels`` is (0, 0) and
+        ``constants`` (3, 0) for rows that were not prepared; the scan -1 then is the backend's
+        choice. ``exclude`` (q, m) has ascending rows, -1 for none; ``mask`` is (items,) or (0,);
+        ``threshold`` is (q,), -inf for none. What is missing up to k becomes -1 and -inf.
+        """
 
 
 def named(name: str) -> Any:

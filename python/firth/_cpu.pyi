@@ -70,16 +70,33 @@ def negative_sampling(
 ) -> tuple[float, int, int, int, int]: ...
 def alias_table(*, weights: Doubles) -> Ids: ...
 
-# topk
+# topk and prepare
 
+def prepare(
+    *,
+    rows: Floats,
+    scan: int,
+    cosine: bool,
+    keep_exact: bool,
+    panels: Bytes,
+    constants: Floats,
+    threads: int,
+    isa: str,
+) -> int: ...
 def topk(
     *,
     queries: Floats,
-    items: Floats,
-    exclude: Longs,
+    rows: Floats,
+    panels: Bytes,
+    constants: Floats,
+    items: int,
+    scan: int,
     cosine: bool,
+    exclude: Longs,
+    mask: Bytes,
+    threshold: Doubles,
     ids: Longs,
-    scores: Floats,
+    scores: Doubles,
     threads: int,
     isa: str,
 ) -> tuple[int, int]: ...

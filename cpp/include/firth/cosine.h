@@ -11,18 +11,19 @@
 // below k lower bounds is discarded; what is left at the end is scored in float64. panel.h says what the copies are and
 // how far they err; this file has the score, the bounds and what is kept of a query.
 //
-// With t the row that is ranked (x, or x / |x| for the cosine), c its codes, g its grain and q' = 2^e q, |q'| in [1, 2),
+// With t the row that is ranked (x, or x / |x| for the cosine), c its codes, g its grain and q' = 2^e q, |q'| in [1,
+// 2),
 //
 //   c = g t - r            the item's codes, r their rounding
 //   d = h q' - s           the query's codes, s their rounding
 //   h g q'.t = d.c + h q'.r + s.c,   so |h g q'.t - d.c| <= a |r| + |s| |c|,   a = h |q'|    (Cauchy and Schwarz)
 //
 // and the item is discarded if d.c + a |r| + e l g < w g, where w = h times what q'.t must reach, l >= |t| and |c| / g,
-// and e = |s| + delta a. delta = (1.6 dim + 16) u, u = 2^-24, covers what float32 adds: a dot product of dim terms errs by
-// at most dim u / (1 - dim u) |d| |c| in any order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed.,
-// section 3.1), a norm by half of that, and the test itself by a few u. It holds for dim <= 2^16; a wider row is never
-// discarded, nor one whose norm is not in [2^-30, 2^60], where float32 could underflow or overflow: its grain is NaN,
-// and the test is written as "not less than".
+// and e = |s| + delta a. delta = (1.6 dim + 16) u, u = 2^-24, covers what float32 adds: a dot product of dim terms errs
+// by at most dim u / (1 - dim u) |d| |c| in any order (Higham, "Accuracy and Stability of Numerical Algorithms", 2nd
+// ed., section 3.1), a norm by half of that, and the test itself by a few u. It holds for dim <= 2^16; a wider row is
+// never discarded, nor one whose norm is not in [2^-30, 2^60], where float32 could underflow or overflow: its grain is
+// NaN, and the test is written as "not less than".
 #pragma once
 
 #include <cfloat>
@@ -53,6 +54,7 @@ struct Standing {
   float rounding;  // e
   i64 waiting;     // how many are not yet scored
   i64 count;       // how many are in the heap
+  i64 scored;      // how many were scored in float64
 };
 
 // The scan over a range of items, which begins at a multiple of kPanel. Ranges may come in any order and any cut; the
@@ -72,7 +74,13 @@ struct TopK {
   i64* bad_item;              // the smallest row found that is not finite; starts at items.count
 };
 
-FIRTH_HD i64 waiting_room(i64 k) { return 2 * k + 64; }
+FIRTH_HD i64 waiting_room(i64 k) { return 4 * k + 128; }
+
+// Items are scanned in chunks of so many panels. Scratch holds the queries' codes, tests and scores and one such chunk.
+constexpr i64 kChunkPanels = 12;
+FIRTH_HD i64 scratch_bytes(i64 queries, i64 dim) {
+  return (queries + 32) * (8 * dim + 192) + kChunkPanels * kPanel * (4 * dim + 128) + 8 * kPanel * (dim + 64) + 16384;
+}
 
 // ---- the score ------------------------------------------------------------------------------------------------------
 
@@ -122,7 +130,7 @@ FIRTH_HD bool start(Standing& standing, const float* query, i64 dim, Scan scan, 
   const double squared = dot(query, query, dim);
   const bool finite = squared < INFINITY;
   const double norm = finite ? sqrt(squared) : 0.0, scale = norm > 0 ? ldexp(1.0, -ilogb(norm)) : 1.0;
-  standing = {norm, scale, -INFINITY, 1.0f, 0.0f, 0.0f, 0, 0};
+  standing = {norm, scale, -INFINITY, 1.0f, 0.0f, 0.0f, 0, 0, 0};
   if (norm > 0) {
     double largest = 0, lost = 0;
     for (i64 d = 0; d < dim; ++d) largest = fmax(largest, fabs(static_cast<double>(query[d])));
@@ -261,6 +269,7 @@ FIRTH_HD void score_waiting(const TopK& args, i64 query, float* scratch) {
     if (waiting[i].high < standing.reach) continue;
     const i64 id = waiting[i].id;
     const float* item = item_values(args.items, id, scratch);
+    ++standing.scored;
     const double score = exact_score(values, standing.norm, item, args.items.dim, args.items.cosine);
     if (score < args.threshold[query]) continue;
     offer(heap, standing.count, args.k, {score, id});

@@ -5,16 +5,18 @@
 // of 1, 2 or 4 consecutive dimensions, the first in the lowest bits; dimensions beyond dim and items beyond the last
 // have the code 0.
 //
-//   scan       codes of a row x                             grain g (codes = g t - r)           a word
-//   float32    x itself                                     |x|         (dot: 1)                float32
-//   bfloat16   x 2^m rounded to nearest, even, max in [1, 2)  2^m |x|     (dot: 2^m)            2 bfloat16
-//   int8       127 x / max |x_i| rounded to nearest, even   127 |x| / max  (dot: 127 / max)     4 bytes, 128 more each
+//   scan       codes of a row x                                 grain g (codes = g t - r)        a word
+//   float32    x itself                                         |x|          (dot: 1)            float32
+//   bfloat16   2^m x, to nearest, ties to even                  2^m |x|      (dot: 2^m)          2 bfloat16
+//   int8       f x, to nearest, ties to even; f = 127 / max |x_i|  f |x|     (dot: f)            4 bytes, 128 more each
 //
-// t is what is ranked: x / |x| for the cosine, x for the dot product. Where only the codes c are kept, they themselves
-// are the rows: t = c / |c| and g = |c| (dot: t = c / g), and r = 0. Three numbers are kept of each item:
+// 2^m brings max |x_i| into [1, 2); f and f x are float32, each rounded once. t is what is ranked: x / |x| for the
+// cosine, x for the dot product. Where only the codes c are kept, they themselves are the rows: t = c / |c|, g = |c|
+// (dot: t = c / g), and r = 0; the cosine's codes are then those of 2^m x, so that no norm is too small or too great.
+// Three numbers are kept of each item:
 //
 //   grain    g;  NaN for a row that no scan may discard (its norm is not in [2^-30, 2^60]);  1 for a row of zeros
-//   length   at least |t| and at least |c| / g;  0 where the grain is NaN
+//   length   at least |t| and at least |c| / g;  0 for a row of zeros and where the grain is NaN
 //   rest     at least |r|;  0 where the grain is NaN
 //
 // each right within (0.8 dim + 4) 2^-24 of itself, and `length` and `rest` rounded up by as much.
@@ -59,11 +61,11 @@ struct Prepare {
   Matrix<const float> rows;
   Scan scan;
   bool cosine;
-  bool keep_exact;        // the rows are kept; else the codes are the rows
-  unsigned char* panels;  // (panels_of(rows), panel_bytes); null for float32, whose panels are made in passing
-  float* constants;       // (3, panels_of(rows) * kPanel)
+  bool keep_exact;         // the rows are kept; else the codes are the rows
+  unsigned char* panels;   // (panels_of(rows), panel_bytes); null for float32, whose panels are made in passing
+  float* constants;        // (3, panels_of(rows) * kPanel)
   unsigned char* scratch;  // prepare_bytes(dim), 64-byte aligned
-  i64* bad_item;          // the smallest row found that is not finite; starts at rows.rows
+  i64* bad_item;           // the smallest row found that is not finite; starts at rows.rows
 };
 
 FIRTH_HD float from_bfloat16(u32 bits) {
@@ -95,9 +97,10 @@ FIRTH_HD const float* item_values(const Items& items, i64 id, float* scratch) {
   const double grain = static_cast<double>(grains(items)[id]);
   for (i64 d = 0; d < items.dim; ++d) {
     const unsigned char* at = word + d / many * kStepBytes;
-    const double code = items.scan == Scan::kInt8 ? static_cast<double>(at[d % many]) - 128.0
-                                                  : from_bfloat16(static_cast<u32>(at[2 * (d % many)]) |
-                                                                  static_cast<u32>(at[2 * (d % many) + 1]) << 8);
+    const double code =
+        items.scan == Scan::kInt8
+            ? static_cast<double>(at[d % many]) - 128.0
+            : from_bfloat16(static_cast<u32>(at[2 * (d % many)]) | static_cast<u32>(at[2 * (d % many) + 1]) << 8);
     scratch[d] = static_cast<float>(code / grain);
   }
   return scratch;

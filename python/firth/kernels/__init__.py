@@ -3,16 +3,21 @@
 Each checks its arguments once for all backends, allocates the outputs and calls the backend.
 """
 
-from firth.kernels._cosine import topk
+from firth.kernels._cosine import prepare, topk
+from firth.kernels._merge import merge_topk
 from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
+from firth.kernels._prepared import Prepared
 from firth.kernels._tokens import Tokens, tokens
 
 __all__ = [
     "Pass",
+    "Prepared",
     "Tokens",
     "keep_chances",
+    "merge_topk",
     "negative_sampling",
     "noise",
+    "prepare",
     "tokens",
     "topk",
 ]

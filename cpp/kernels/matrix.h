@@ -1,0 +1,94 @@
+// The only file that knows a matrix unit (AMX): the scores of up to 32 queries and 32 items at a time, of which its
+// eight tile registers hold four tiles of 16 x 16. A panel is a tile as it lies in memory, 16 steps of it at most.
+#pragma once
+
+#include "firth/panel.h"
+#include "simd.h"
+
+namespace firth::FIRTH_LEVEL {
+namespace {
+
+// How the steps of a panel are cut into tiles of equal depth; the last begins early rather than end late, and the
+// queries are 0 where it repeats steps.
+struct Depth {
+  i64 tiles, steps;
+  i64 begin(i64 tile, i64 all) const { return (tile + 1) * steps < all ? tile * steps : all - steps; }
+};
+constexpr Depth depth_of(i64 steps) {
+  const i64 tiles = (steps + 15) / 16;
+  return {tiles, (steps + tiles - 1) / tiles};
+}
+constexpr i64 kTileBytes = 1024;
+
+#if defined(__AMX_INT8__)
+constexpr bool kMatrixUnit = true;
+
+// Has the unit, if it is wanted, for as long as it lives.
+class MatrixUnit {
+ public:
+  MatrixUnit(bool wanted, Depth depth) : wanted_(wanted) {
+    if (!wanted) return;
+    alignas(64) unsigned char shape[64] = {1};  // palette 1; bytes per row from 16 on, rows from 48 on
+    for (int tile = 0; tile < 8; ++tile) {
+      const bool queries = tile == 4 || tile == 5, items = tile > 5;
+      shape[16 + 2 * tile] = static_cast<unsigned char>(queries ? 4 * depth.steps : 64);
+      shape[48 + tile] = static_cast<unsigned char>(items ? depth.steps : 16);
+    }
+    _tile_loadconfig(shape);
+  }
+  ~MatrixUnit() {
+    if (wanted_) _tile_release();
+  }
+  MatrixUnit(const MatrixUnit&) = delete;
+  MatrixUnit& operator=(const MatrixUnit&) = delete;
+
+ private:
+  bool wanted_;
+};
+
+// sums (kQueries x kPanels tiles of 16 x 16 words) = queries x items; `queries` are tiles [tile of 16 queries][depth].
+template <Scan kScan, int kQueries, int kPanels>
+inline void multiply(const unsigned char* queries, const unsigned char* panels, i64 panel_size, i64 all, Depth depth,
+                     unsigned char* sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (i64 t = 0; t < depth.tiles; ++t) {
+    const unsigned char* items = panels + depth.begin(t, all) * kStepBytes;
+    _tile_loadd(4, queries + t * kTileBytes, 64);
+    if constexpr (kQueries > 1) _tile_loadd(5, queries + (depth.tiles + t) * kTileBytes, 64);
+    _tile_loadd(6, items, 64);
+    if constexpr (kPanels > 1) _tile_loadd(7, items + panel_size, 64);
+    if constexpr (kScan == Scan::kInt8) {
+      _tile_dpbsud(0, 4, 6);
+      if constexpr (kPanels > 1) _tile_dpbsud(1, 4, 7);
+      if constexpr (kQueries > 1) _tile_dpbsud(2, 5, 6);
+      if constexpr (kQueries > 1 && kPanels > 1) _tile_dpbsud(3, 5, 7);
+    } else {
+      _tile_dpbf16ps(0, 4, 6);
+      if constexpr (kPanels > 1) _tile_dpbf16ps(1, 4, 7);
+      if constexpr (kQueries > 1) _tile_dpbf16ps(2, 5, 6);
+      if constexpr (kQueries > 1 && kPanels > 1) _tile_dpbf16ps(3, 5, 7);
+    }
+  }
+  _tile_stored(0, sums, 64);
+  if constexpr (kPanels > 1) _tile_stored(1, sums + kTileBytes, 64);
+  if constexpr (kQueries > 1) _tile_stored(2, sums + 2 * kTileBytes, 64);
+  if constexpr (kQueries > 1 && kPanels > 1) _tile_stored(3, sums + 3 * kTileBytes, 64);
+}
+
+#else
+constexpr bool kMatrixUnit = false;
+
+class MatrixUnit {
+ public:
+  MatrixUnit(bool, Depth) {}
+};
+
+template <Scan, int, int>
+inline void multiply(const unsigned char*, const unsigned char*, i64, i64, Depth, unsigned char*) {}
+#endif
+
+}  // namespace
+}  // namespace firth::FIRTH_LEVEL

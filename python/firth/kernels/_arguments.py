@@ -1,0 +1,85 @@
+"""The checks of arguments that topk, prepare and merge_topk share."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+
+def array_module(function: str, **arrays: object) -> Any:
+    """Return numpy, or cupy if all arrays are on a device; what is None does not count."""
+    given = {name: array for name, array in arrays.items() if array is not None}
+    on_device = [hasattr(array, "__cuda_array_interface__") for array in given.values()]
+    if not any(on_device):
+        return np
+    if not all(on_device):
+        names = " and ".join(given)
+        raise TypeError(
+            f"{function}: {names} must be all on the host or all on one device, found both"
+        )
+    try:
+        return importlib.import_module("cupy")
+    except ImportError as error:
+        raise TypeError(f"{function}: arrays on a CUDA device need CuPy (firth[cuda13])") from error
+
+
+def integer(function: str, name: str, value: object) -> int:
+    """Return a whole number as an int."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{function}: {name} must be an integer, got {type(value).__name__}")
+    return int(value)
+
+
+def number_of_threads(function: str, threads: object) -> int:
+    """Return how many threads were asked for; 0 where None were."""
+    if threads is None:
+        return 0
+    number = integer(function, "threads", threads)
+    if not 1 <= number <= 4096:
+        raise ValueError(f"{function}: threads={number} is not between 1 and 4096")
+    return number
+
+
+def one_of(function: str, name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise unless the value is one of some texts."""
+    if not isinstance(value, str) or value not in choices:
+        *first, last = map(repr, choices)
+        raise ValueError(f"{function}: {name}={value!r} is neither {', '.join(first)} nor {last}")
+
+
+def float_rows(function: str, name: str, array: Any, xp: Any) -> Any:
+    """Return a C-contiguous float32 matrix, copied only from float16 or from other strides."""
+    kind = getattr(array, "dtype", None)
+    if kind is None or isinstance(array, np.ma.MaskedArray):
+        what = type(array).__name__
+        raise TypeError(f"{function}: {name} must be a float32 or float16 array, got {what}")
+    array = xp.asarray(array)
+    if array.dtype != np.float32 and array.dtype != np.float16:
+        raise TypeError(f"{function}: {name} must be float32 or float16, got {array.dtype}")
+    if array.ndim != 2:
+        raise ValueError(f"{function}: {name} must have 2 dimensions, got {array.ndim}")
+    return xp.ascontiguousarray(array, dtype=np.float32)
+
+
+def typed(function: str, name: str, array: Any, dtype: Any, shapes: tuple[object, ...]) -> None:
+    """Raise unless an array has a dtype and one of the shapes; None stands for any length."""
+    kind = getattr(array, "dtype", None)
+    wanted = np.dtype(dtype).name
+    if kind != dtype or isinstance(array, np.ma.MaskedArray):
+        what = type(array).__name__ if kind is None or kind == dtype else kind
+        a = "an" if wanted[0] in "aeiou" else "a"
+        raise TypeError(f"{function}: {name} must be {a} {wanted} array, got {what}")
+    if not any(_fits(array.shape, shape) for shape in shapes):
+        expected = " or ".join(str(shape).replace("None", "any") for shape in shapes)
+        raise ValueError(f"{function}: {name} has shape {array.shape}, expected {expected}")
+
+
+def _fits(found: tuple[int, ...], wanted: Any) -> bool:
+    return len(found) == len(wanted) and all(
+        w is None or f == w for f, w in zip(found, wanted, strict=True)
+    )
+
+
+def not_finite(function: str, name: str, row: int) -> ValueError:
+    """Return the error for a row that a backend reported."""
+    return ValueError(f"{function}: {name}[{row}] is not finite: it has NaN or infinite values")

@@ -110,6 +110,7 @@ __device__ void score_list(const TopK& args, i64 query, Standing& standing, cons
     if (thread == 0)
       for (int j = 0; j < kWarp / 8; ++j) {
         if (!(scored >> 8 * j & 1)) continue;
+        ++standing.scored;
         const double whole = sum_of_lanes(lanes[0] + 8 * j), squares = sum_of_lanes(lanes[1] + 8 * j);
         const double score = args.items.cosine ? cosine_of(whole, standing.norm, squares) : whole;
         offer_exact(args, standing, args.threshold[query], heap, {score, list[at + j].id});

@@ -60,7 +60,7 @@ __global__ void __launch_bounds__(kThreads) prepare_kernel(const Prepare args) {
         lost += error * error;
         word ^= bytes ? (static_cast<u32>(static_cast<int>(code) + 128) ^ 0x80) << 8 * i : to_bfloat16(value) << 16 * i;
       }
-      memcpy(args.panels + (panel * steps + step) * kStepBytes + across * 4, &word, 4);
+      reinterpret_cast<u32*>(args.panels + (panel * steps + step) * kStepBytes)[across] = word;
     }
     sums[0][across][down] = size;
     sums[1][across][down] = lost;
@@ -122,7 +122,7 @@ __global__ void __launch_bounds__(kStartThreads) start_kernel(const Search searc
       else
         memcpy(&word, &single, 4);
     }
-    memcpy(args.scratch + (q / kPanel * depth + c) * kStepBytes + q % kPanel * 4, &word, 4);
+    reinterpret_cast<u32*>(args.scratch + (q / kPanel * depth + c) * kStepBytes)[q % kPanel] = word;
   }
 }
 

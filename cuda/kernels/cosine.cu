@@ -3,13 +3,6 @@
 // product that passes the test of firth/cosine.h waits, with its bounds, in the list of its query and slab of items;
 // lists are cut down when they are full, which raises what the next tiles must reach, in all slabs. At the end a block
 // per query merges the slabs' lists and scores in float64 what is left. No limit on k: lists lie in device memory.
-//
-// The ladder. No step of it has been measured yet; all figures are to come from a GPU.
-//   1. float32 tiles of 32 x 64, all that passed scored at once by the thread that found it
-//   2. (this) panels, bytes by dp4a, 64 x 128 tiles, tests of four operations a product, bounds instead of scores
-//   next: loads that overlap with products (cp.async or TMA, 3-4 stages); products on the tensor cores, int8 and
-//   bfloat16
-//         (mma.sync, wgmma m64n256k16 with resident queries), with the test as the ending of the tile
 #include "codes.h"
 #include "search.h"
 
@@ -19,10 +12,11 @@ namespace {
 constexpr i64 kListBytes = i64{256} << 20;  // of lists at a time: queries are searched in groups that fit
 constexpr i64 kFewQueries = 32;             // [?] up to so many are scanned in narrow tiles
 
-// How a block's threads share a tile: kLines x kColumns threads, each with some queries and some items.
-template <int kTheLines, int kQueriesOfEach, int kItemsOfEach>
+// How a block's threads share a tile: kLines x kColumns threads, each with some queries and some items; and how many
+// blocks a multiprocessor is to hold at least.
+template <int kTheLines, int kQueriesOfEach, int kItemsOfEach, int kTheBlocks>
 struct Shape {
-  static constexpr int kLines = kTheLines, kColumns = kThreads / kLines;
+  static constexpr int kBlocks = kTheBlocks, kLines = kTheLines, kColumns = kThreads / kLines;
   static constexpr int kQueriesEach = kQueriesOfEach, kItemsEach = kItemsOfEach;
   static constexpr int kQueries = kLines * kQueriesEach, kItems = kColumns * kItemsEach;
   static constexpr int kRun = kItemsEach < 4 ? kItemsEach : 4;  // a thread's items lie in runs
@@ -31,8 +25,8 @@ struct Shape {
   }
   static __device__ int query(int a) { return static_cast<int>(threadIdx.x) / kColumns * kQueriesEach + a; }
 };
-using Narrow = Shape<1, 8, 1>;  // 8 queries x 256 items
-using Broad = Shape<16, 4, 8>;  // 64 queries x 128 items
+using Narrow = Shape<1, 8, 1, 4>;  // 8 queries x 256 items
+using Broad = Shape<16, 4, 8, 2>;  // 64 queries x 128 items
 constexpr int kMostItems = Narrow::kItems;
 static_assert(Broad::kItems <= kMostItems && kThreads <= kMostItems);
 
@@ -70,7 +64,7 @@ __attribute__((noinline)) __device__ int consider(const Search& search, Standing
 
 // Block (x, y): query tile x against slab y.
 template <Scan kScan, class Shape>
-__global__ void __launch_bounds__(kThreads) scan_kernel(const __grid_constant__ Search search) {
+__global__ void __launch_bounds__(kThreads, Shape::kBlocks) scan_kernel(const __grid_constant__ Search search) {
   __shared__ Tile<Shape::kQueries> query_tile;
   __shared__ Tile<Shape::kItems> item_tile;
   __shared__ Constants<Shape::kItems> constants;
@@ -124,8 +118,14 @@ __global__ void __launch_bounds__(kThreads) scan_kernel(const __grid_constant__ 
       __syncthreads();
     }
 
-    // Test{...} of firth/cosine.h with each item's own length and rest, in float32: its three roundings are of the few
-    // u that delta has for the test. What passes is held against its bounds in float64.
+    // The test of firth/cosine.h with each item's own length and rest, in float32: its roundings are of the few u that
+    // delta has for the test. What passes is held against its bounds in float64.
+    float reach[Shape::kQueriesEach], rounding[Shape::kQueriesEach], spread[Shape::kQueriesEach];
+    for (int a = 0; a < Shape::kQueriesEach; ++a) {
+      reach[a] = least[Shape::query(a)];
+      rounding[a] = standings[Shape::query(a)].rounding;
+      spread[a] = standings[Shape::query(a)].spread;
+    }
     int waiting = 0;
 #pragma unroll
     for (int b = 0; b < Shape::kItemsEach; ++b) {
@@ -134,12 +134,10 @@ __global__ void __launch_bounds__(kThreads) scan_kernel(const __grid_constant__ 
       const float weight = length * grain;
 #pragma unroll
       for (int a = 0; a < Shape::kQueriesEach; ++a) {
+        if (static_cast<float>(sums[a][b]) < reach[a] * grain - (rounding[a] * weight + spread[a] * rest)) continue;
         const int q = Shape::query(a);
-        Standing& standing = standings[q];
-        const float margin = standing.rounding * weight + standing.spread * rest;
-        if (static_cast<float>(sums[a][b]) < least[q] * grain - margin) continue;
         if (first_query + q < queries && first + i < end)
-          waiting |= consider(search, standing, first_query + q, static_cast<double>(sums[a][b]), first + i, grain,
+          waiting |= consider(search, standings[q], first_query + q, static_cast<double>(sums[a][b]), first + i, grain,
                               length, rest);
       }
     }
@@ -199,9 +197,20 @@ __global__ void __launch_bounds__(kThreads)
   if (thread == 0) take_sorted(heap, standing.count, k, ids + q * k, scores + q * k);
 }
 
-__global__ void reset_kernel(i64* to, i64 value) { *to = value; }
+template <class T>
+__global__ void set_kernel(T* to, T value) {
+  *to = value;
+}
 
 i64 clamp(i64 x, i64 low, i64 high) { return x < low ? low : x > high ? high : x; }
+
+// How many slabs keep the device busy: as few as do it within 2%, if blocks run in rounds of `places`.
+i64 slabs_for(i64 tiles, i64 places, i64 most) {
+  i64 best = 1;
+  for (i64 slabs = 2; slabs <= most; ++slabs)
+    if (100 * ceil_div(tiles * slabs, places) * best < 98 * ceil_div(tiles * best, places) * slabs) best = slabs;
+  return best;
+}
 
 template <Scan kScan>
 void scan(const Search& search, bool narrow, cudaStream_t stream) {
@@ -213,15 +222,14 @@ void scan(const Search& search, bool narrow, cudaStream_t stream) {
 }  // namespace
 
 void prepare(const Prepare& args, cudaStream_t stream) {
-  launch("prepare: reset", reset_kernel, 1, 1, stream, args.bad_item, args.rows.rows);
+  launch("prepare: status", set_kernel<i64>, 1, 1, stream, args.bad_item, args.rows.rows);
   launch("prepare", prepare_kernel, blocks(panels_of(args.rows.rows), 1), kThreads, stream, args);
 }
 
 void topk(const TopK& args, i64* ids, double* scores, Bad* bad, cudaStream_t stream) {
   const i64 queries = args.queries.rows, count = args.items.count, dim = args.items.dim, k = args.k;
   const bool raw = !args.items.constants;
-  launch("topk: reset", reset_kernel, 1, 1, stream, &bad->query, queries);
-  launch("topk: reset", reset_kernel, 1, 1, stream, &bad->item, count);
+  launch("topk: status", set_kernel<Bad>, 1, 1, stream, bad, Bad{queries, count});
   const Scratch<float> constants(raw ? 3 * panels_of(count) * kPanel : 1, stream);
   Items items = args.items;
   if (raw) {
@@ -231,12 +239,12 @@ void topk(const TopK& args, i64* ids, double* scores, Bad* bad, cudaStream_t str
             stream);
   }
 
-  // Enough blocks to fill the device; slabs long enough that starting empty lists in each costs little.
+  // Slabs are long enough that starting empty lists in each costs little.
+  const bool narrow = queries <= kFewQueries;
   const i64 room = clamp(waiting_room(k), 1, count) + kMostItems;
-  const i64 tile = queries <= kFewQueries ? Narrow::kQueries : Broad::kQueries;
-  const i64 tiles = ceil_div(clamp(queries, 1, 32768), tile);
-  const i64 longest = count / clamp(8 * k, 1024, i64{1} << 30);
-  const i64 wanted = clamp(clamp(ceil_div(4 * multiprocessors(), tiles), 1, longest), 1, 65535);
+  const i64 tiles = ceil_div(clamp(queries, 1, 32768), narrow ? Narrow::kQueries : Broad::kQueries);
+  const i64 places = multiprocessors() * (narrow ? Narrow::kBlocks : Broad::kBlocks);
+  const i64 wanted = slabs_for(tiles, places, clamp(count / clamp(8 * k, 1024, i64{1} << 30), 1, 2 * places));
   const i64 slab_items = ceil_div(ceil_div(count, wanted), kMostItems) * kMostItems,
             slabs = ceil_div(count, slab_items);
   const i64 query_bytes = slabs * (room * static_cast<i64>(sizeof(Possible)) + k * static_cast<i64>(sizeof(Candidate)));
@@ -261,11 +269,11 @@ void topk(const TopK& args, i64* ids, double* scores, Bad* bad, cudaStream_t str
     const unsigned each = static_cast<unsigned>(part.queries.rows);
     launch("topk: start", start_kernel, each, kStartThreads, stream, search, first);
     if (items.scan == Scan::kFloat32)
-      scan<Scan::kFloat32>(search, queries <= kFewQueries, stream);
+      scan<Scan::kFloat32>(search, narrow, stream);
     else if (items.scan == Scan::kBfloat16)
-      scan<Scan::kBfloat16>(search, queries <= kFewQueries, stream);
+      scan<Scan::kBfloat16>(search, narrow, stream);
     else
-      scan<Scan::kInt8>(search, queries <= kFewQueries, stream);
+      scan<Scan::kInt8>(search, narrow, stream);
     launch("topk: merge", merge_kernel, each, kThreads, stream, search, ids + first * k, scores + first * k);
   }
 }

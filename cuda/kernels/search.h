@@ -120,9 +120,10 @@ __device__ void score_list(const TopK& args, i64 query, Standing& standing, cons
 }
 
 // A warp makes room in a waiting list as `wait` of firth/cosine.h does: by the lower bounds that wait, and if that does
-// not clear half of it or if `all` is to be scored, by exact scores. `standing` and `lanes` are shared.
-__device__ void settle(const Search& search, i64 query, Standing& standing, Possible* list, Candidate* heap, bool all,
-                       double (&lanes)[2][kWarp]) {
+// not clear half of it or if `all` is to be scored, by exact scores. `standing` and `lanes` are shared. Not
+// inlined: it would take registers from the products.
+__attribute__((noinline)) __device__ void settle(const Search& search, i64 query, Standing& standing, Possible* list,
+                                                 Candidate* heap, bool all, double (&lanes)[2][kWarp]) {
   const int thread = threadIdx.x % kWarp;
   const i64 count = standing.waiting, k = search.args.k;
   const double low = count >= k ? kth_low_of_warp(list, count, k) : -INFINITY;

@@ -1,6 +1,8 @@
 // prepare and topk: cuts queries into groups that fit the caches, items into ranges, and merges what the threads found.
 #include <algorithm>
+#include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "bridge.h"
@@ -8,8 +10,10 @@
 namespace firth {
 namespace {
 
-// So many products at most between two looks for Ctrl-C: tens of milliseconds.
-constexpr double kPieceProducts = 5e8;
+// So many products at most between two looks for Ctrl-C, of numbers and of codes where these are quick: tens of
+// milliseconds.
+constexpr double kFloatProducts = 5e8, kCodeProducts = 4e9;
+constexpr i64 kChunk = kChunkPanels * kPanel;
 constexpr i64 kGroupQueries = 1024;
 constexpr i64 kGroupBytes = 64 << 20;  // of lists, per thread
 constexpr i64 kCachedBytes = 2 << 20;  // of lists that stay in cache
@@ -74,16 +78,22 @@ struct Search {
     if (bad >= 0) seat.bad_query = std::min(seat.bad_query, group.begin + bad);
   }
 
-  // The best of all seats for query `q` of the group, sorted. Scratch is the seat's whose thread this is.
-  void end(std::vector<Seat>& seats, Range group, i64 q, int thread) const {
-    double reach = -INFINITY;
-    for (const Seat& seat : seats) reach = std::max(reach, seat.standings[q].reach);
+  // So many items at most between two looks for Ctrl-C.
+  i64 slab(i64 group) const {
+    const double products = level.scan == Scan::kInt8 && items.scan != Scan::kFloat32 ? kCodeProducts : kFloatProducts;
+    const double many = products / (static_cast<double>(group) * static_cast<double>(items.dim));
+    return (static_cast<i64>(many) / kChunk + 1) * kChunk;
+  }
+
+  // The best of all seats for query `q` of the group, sorted. `own` is the seat whose scratch is free.
+  void end(std::span<Seat> seats, Range group, i64 q, const Seat& own) const {
     Standing& best = seats[0].standings[q];
     Candidate* heap = args(seats[0], group).heaps + q * k;
+    for (const Seat& seat : seats) best.reach = std::max(best.reach, seat.standings[q].reach);
     for (Seat& seat : seats) {
       TopK part = args(seat, group);
-      part.scratch = seats[thread].scratch.data();
-      seat.standings[q].reach = std::max(reach, best.reach);
+      part.scratch = own.scratch.data();
+      seat.standings[q].reach = std::max(seat.standings[q].reach, best.reach);
       level.end_topk(part, q);
       if (&seat == &seats[0]) continue;
       for (i64 i = 0; i < seat.standings[q].count; ++i) offer(heap, best.count, k, part.heaps[q * k + i]);
@@ -92,39 +102,46 @@ struct Search {
   }
 };
 
-// Threads share out the items, each with lists of its own, and then the queries.
-void search_items(const Search& search, std::vector<Seat>& seats, i64 group) {
-  const i64 n = search.items.count, dim = search.items.dim, rows = search.queries.rows;
+// Threads share out the items, each with lists of its own for the same queries.
+void share_items(const Search& search, std::vector<Seat>& seats, i64 group) {
+  const i64 n = search.items.count, rows = search.queries.rows;
   const int threads = static_cast<int>(seats.size());
-  const i64 quick = static_cast<i64>(kPieceProducts / (static_cast<double>(group) * dim)) / (kChunkPanels * kPanel) + 1;
-  const i64 share = n / (8 * threads) / (kChunkPanels * kPanel) + 1;
-  const i64 grain = std::min(quick, share) * kChunkPanels * kPanel;
+  const i64 grain = std::min(search.slab(group), n / (8 * threads) / kChunk * kChunk + kChunk);
   for (i64 begin = 0; begin < rows; begin += group) {
     const Range part{begin, std::min(rows, begin + group)};
-    run(threads, 1, threads, [&](Range pieces, int) {
-      for (i64 t = pieces.begin; t < pieces.end; ++t) search.begin(seats[t], part);
+    run(threads, 1, threads, [&](Range some, int) {
+      for (i64 t = some.begin; t < some.end; ++t) search.begin(seats[t], part);
     });
     run(n, grain, threads,
         [&](Range range, int thread) { search.level.topk(search.args(seats[thread], part), range); });
-    run(part.end - part.begin, 16, threads, [&](Range piece, int thread) {
-      for (i64 q = piece.begin; q < piece.end; ++q) search.end(seats, part, q, thread);
+    run(part.end - part.begin, 16, threads, [&](Range some, int thread) {
+      for (i64 q = some.begin; q < some.end; ++q) search.end(seats, part, q, seats[thread]);
     });
   }
 }
 
-// Threads share out groups of queries, and each goes through all items.
-void search_queries(const Search& search, std::vector<Seat>& seats, i64 group) {
-  run(search.queries.rows, group, static_cast<int>(seats.size()), [&](Range part, int thread) {
-    Seat& seat = seats[thread];
-    search.begin(seat, part);
-    const TopK args = search.args(seat, part);
-    search.level.topk(args, {0, search.items.count});
-    for (i64 q = 0; q < part.end - part.begin; ++q) {
-      search.level.end_topk(args, q);
-      take_sorted(args.heaps + q * search.k, seat.standings[q].count, search.k,
-                  search.ids + (part.begin + q) * search.k, search.scores + (part.begin + q) * search.k);
-    }
-  });
+// Threads share out the queries and go through the items in step, so that memory is read once for all of them.
+void share_queries(const Search& search, std::vector<Seat>& seats, i64 group) {
+  const i64 n = search.items.count, rows = search.queries.rows, slab = search.slab(group);
+  const int threads = static_cast<int>(seats.size());
+  for (i64 begin = 0; begin < rows; begin += group * threads) {
+    const auto part = [=](i64 t) {
+      return Range{std::min(rows, begin + t * group), std::min(rows, begin + (t + 1) * group)};
+    };
+    const auto all_seats = [&](const std::function<void(Seat&, Range)>& work) {
+      run(threads, 1, threads, [&](Range some, int) {
+        for (i64 t = some.begin; t < some.end; ++t) work(seats[t], part(t));
+      });
+    };
+    all_seats([&](Seat& seat, Range own) { search.begin(seat, own); });
+    for (i64 first = 0; first < n; first += slab)
+      all_seats([&](Seat& seat, Range own) {
+        search.level.topk(search.args(seat, own), {first, std::min(n, first + slab)});
+      });
+    all_seats([&](Seat& seat, Range own) {
+      for (i64 q = 0; q < own.end - own.begin; ++q) search.end({&seat, 1}, own, q, seat);
+    });
+  }
 }
 
 const unsigned char* or_null(const Array<unsigned char>& array) { return array.size() ? array.data() : nullptr; }
@@ -149,24 +166,22 @@ py::tuple topk(const Array<float>& queries, const Array<float>& rows, const Arra
   const Search search{view(queries),    items, exclude.data(),     exclude.shape(1),      or_null(mask),
                       threshold.data(), k,     ids.mutable_data(), scores.mutable_data(), level};
   if (threads <= 0) threads = default_threads();
-  const i64 by_items = std::min<i64>(threads, count / 16384), by_queries = std::min<i64>(threads, (many + 7) / 8);
-  const bool over_items = by_items >= by_queries;
-  threads = static_cast<int>(std::max<i64>(1, over_items ? by_items : by_queries));
+  // Lists of few items for many queries are quick to fill, and codes made in passing are best made once.
+  const bool over_items = count / 4096 >= threads && (many < 32 * threads || !items.panels);
+  if (over_items) threads = static_cast<int>(std::min<i64>(threads, count / 4096));
+  const i64 each = over_items ? many : (many + threads - 1) / threads;
   const i64 list_bytes = k * static_cast<i64>(sizeof(Candidate)) + waiting_room(k) * static_cast<i64>(sizeof(Possible));
-  const i64 cached = std::max<i64>(kGroupQueries / 4, kCachedBytes / list_bytes / 32 * 32);
-  i64 group = std::max<i64>(1, std::min({kGroupQueries, cached, kGroupBytes / list_bytes, many}));
-  if (!over_items) {
-    const i64 quick = static_cast<i64>(kPieceProducts / (static_cast<double>(count) * static_cast<double>(dim)));
-    group = std::max<i64>(1, std::min({group, std::max<i64>(8, quick), (many + threads - 1) / threads}));
-    if (group > 16) group = group / 16 * 16;
-  }
+  const i64 cached = std::max<i64>(kGroupQueries / 4, kCachedBytes / list_bytes);
+  const i64 fitting = std::max<i64>(1, std::min({kGroupQueries, cached, kGroupBytes / list_bytes}));
+  const i64 group = std::max<i64>(1, std::min(each, fitting > 32 ? fitting / 32 * 32 : fitting));
+  if (!over_items) threads = static_cast<int>(std::max<i64>(1, std::min<i64>(threads, (many + group - 1) / group)));
   std::vector<Seat> seats;
   seats.reserve(threads);
   for (int t = 0; t < threads; ++t) seats.emplace_back(group, k, dim, count);
   if (over_items)
-    search_items(search, seats, group);
+    share_items(search, seats, group);
   else
-    search_queries(search, seats, group);
+    share_queries(search, seats, group);
   i64 bad_query = many, bad_item = count;
   for (const Seat& seat : seats) {
     bad_query = std::min(bad_query, seat.bad_query);
@@ -180,7 +195,7 @@ i64 prepare_items(const Array<float>& rows, int scan, bool cosine, bool keep_exa
                   Array<float> constants, int threads, const std::string& isa) {
   const Kernels& level = kernels(isa);
   const i64 count = rows.shape(0), dim = rows.shape(1);
-  const i64 grain = (static_cast<i64>(kPieceProducts / 100.0 / static_cast<double>(dim)) / kPanel + 1) * kPanel;
+  const i64 grain = (static_cast<i64>(kFloatProducts / 100.0 / static_cast<double>(dim)) / kPanel + 1) * kPanel;
   const int workers = workers_for(count, grain, threads);
   std::vector<Buffer> scratch;
   for (int t = 0; t < workers; ++t) scratch.emplace_back(scratch_bytes(0, dim));

@@ -58,8 +58,9 @@ inline void encode(const float* values, i64 dim, Row& row, unsigned char* words)
     const Floats y = take(values, d, dim) * row.factor;
     Floats code = y;
     if constexpr (kScan == Scan::kInt8) {
-      code = round_nearest(y);
-      store_bytes(words + d, to_ints(code) + 128);
+      const Ints whole = nearest(y);
+      code = to_floats(whole);
+      store_bytes(words + d, whole + 128);
     } else if constexpr (kScan == Scan::kBfloat16) {
       const Ints upper = (as_ints(y) + 0x7fff + ((as_ints(y) >> 16) & 1)) >> 16 & 0xffff;
       code = as_floats(upper << 16);
@@ -82,11 +83,12 @@ inline void set_constants(const Row& row, i64 dim, bool cosine, bool keep_exact,
   const float norm = __builtin_sqrtf(row.squared), size = __builtin_sqrtf(row.size);
   const float grain = !cosine ? row.factor : keep_exact ? row.factor * norm : size;
   const float whole = !keep_exact ? 0.0f : cosine ? 1.0f : norm, coded = size / grain;
-  // The product that is rounded to a byte is itself rounded to float32.
-  const float product = kScan == Scan::kInt8 ? 127.0f * 0x1p-23f * __builtin_sqrtf(static_cast<float>(dim)) : 0.0f;
+  // What |y - c| leaves out: y's own rounding before it is rounded to a byte, and squares that float32 cannot hold.
+  const float beside = kScan == Scan::kInt8 ? 127.0f * 0x1p-23f : kScan == Scan::kBfloat16 ? 0x1p-50f : 0.0f;
   to.grain[i] = grain;
   to.length[i] = (whole > coded ? whole : coded) * slack(dim);
-  to.rest[i] = keep_exact ? (__builtin_sqrtf(row.lost) + product) * slack(dim) : 0.0f;
+  to.rest[i] =
+      keep_exact ? (__builtin_sqrtf(row.lost) + beside * __builtin_sqrtf(static_cast<float>(dim))) * slack(dim) : 0.0f;
 }
 
 // Writes 16 rows of words, `stride` apart, as a panel.

@@ -177,9 +177,20 @@ constexpr int kScanQueries = 2, kScanPanels = 1;
 inline Floats as_floats(Ints v) { return reinterpret_cast<Floats>(v); }
 inline Ints as_ints(Floats v) { return reinterpret_cast<Ints>(v); }
 inline Floats to_floats(Ints v) { return __builtin_convertvector(v, Floats); }
-// To nearest, ties to even, for |v| < 2^22: 1.5 * 2^23 leaves the whole number in the low bits.
-inline Floats round_nearest(Floats v) { return (v + 12582912.0f) - 12582912.0f; }
-inline Ints to_ints(Floats whole) { return as_ints(whole + 12582912.0f) - 0x4B400000; }
+// To nearest, ties to even, for |v| < 2^31. By instruction: adding a great number could be fused with what made v.
+inline Ints nearest(Floats v) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<Ints>(_mm512_maskz_cvtps_epi32(0xffff, v));
+#elif defined(__AVX__)
+  return reinterpret_cast<Ints>(_mm256_cvtps_epi32(v));
+#elif defined(__x86_64__)
+  return reinterpret_cast<Ints>(_mm_cvtps_epi32(v));
+#else
+  Ints whole{};
+  for (int i = 0; i < kLanes; ++i) whole[i] = static_cast<std::int32_t>(__builtin_rintf(v[i]));
+  return whole;
+#endif
+}
 
 typedef unsigned char PackedBytes __attribute__((vector_size(kLanes)));
 typedef unsigned short PackedShorts __attribute__((vector_size(2 * kLanes)));

@@ -51,6 +51,18 @@ def test_codes_are_those_of_the_definition_to_the_last_bit(on, items, metric, sc
         np.testing.assert_array_equal(codes_of(prepared), codes)
 
 
+def test_a_product_is_rounded_to_float32_before_it_is_rounded_to_a_code(on):
+    rng = np.random.default_rng(20)
+    largest = rng.uniform(1, 2, 2**21).astype(np.float32)
+    x = largest * rng.uniform(-1, 1, 2**21).astype(np.float32)
+    factor = np.float32(127) / largest
+    code, fused = np.rint(factor * x), np.rint(factor.astype(np.float64) * x)
+    items = np.column_stack([largest, x])[code != fused]
+    assert len(items) > 1
+    found = codes_of(kernels.prepare(items, scan="int8", **on))
+    np.testing.assert_array_equal(found[:, 1], code[code != fused])
+
+
 @pytest.mark.parametrize("scan", CODES)
 @pytest.mark.parametrize("dim", [1, 2, 3, 4, 5, 63, 64, 65])
 def test_panels_are_those_of_the_definition_to_the_last_byte(on, scan, dim):
@@ -79,9 +91,8 @@ def test_constants_bound_the_rows_and_their_codes(on, items, metric, scan):
         assert np.isnan(grains[odd]).all()
         assert not lengths[odd].any()
         assert not rests[odd].any()
-        # The definition here has errors of a few 2^-53, and bounds need only be near to be useful.
-        within, float64 = (0.8 * prepared.dim + 4) * 2.0**-24, 1 + 2.0**-45
-        near = 1 + (2 * prepared.dim + 40) * 2.0**-24
+        # The definition here has errors of a few 2^-53; a bound is of use if it is near.
+        within, float64, near = (0.5 * prepared.dim + 4) * 2.0**-24, 1 + 2.0**-45, 1.01
         for i in np.flatnonzero(~odd):
             codes, grain, length, rest = wanted[i]
             assert abs(grains[i] / grain - 1) <= within

@@ -32,6 +32,18 @@
 
 namespace firth {
 
+// Makes panels and constants of the rows of a range, which begins at a multiple of kPanel.
+struct Prepare {
+  Matrix<const float> rows;
+  Scan scan;
+  bool cosine;
+  bool keep_exact;         // the rows are kept; else the codes are the rows
+  unsigned char* panels;   // (panels_of(rows), panel_bytes); null for float32, whose panels are made in passing
+  float* constants;        // (3, panels_of(rows) * kPanel)
+  unsigned char* scratch;  // prepare_bytes(dim), 64-byte aligned
+  i64* bad_item;           // the smallest row found that is not finite; starts at rows.rows
+};
+
 // One item and its float64 score.
 struct Candidate {
   double score;

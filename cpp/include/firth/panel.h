@@ -19,7 +19,7 @@
 //   length   at least |t| and at least |c| / g;  0 for a row of zeros and where the grain is NaN
 //   rest     at least |r|;  0 where the grain is NaN
 //
-// each right within (0.8 dim + 4) 2^-24 of itself, and `length` and `rest` rounded up by as much.
+// each right within (0.5 dim + 4) 2^-24 of itself, and `length` and `rest` rounded up by as much.
 #pragma once
 
 #include <cmath>
@@ -55,18 +55,6 @@ struct Items {
 FIRTH_HD const float* grains(const Items& items) { return items.constants; }
 FIRTH_HD const float* lengths(const Items& items) { return items.constants + panels_of(items.count) * kPanel; }
 FIRTH_HD const float* rests(const Items& items) { return items.constants + 2 * panels_of(items.count) * kPanel; }
-
-// Makes panels and constants of the rows of a range, which begins at a multiple of kPanel.
-struct Prepare {
-  Matrix<const float> rows;
-  Scan scan;
-  bool cosine;
-  bool keep_exact;         // the rows are kept; else the codes are the rows
-  unsigned char* panels;   // (panels_of(rows), panel_bytes); null for float32, whose panels are made in passing
-  float* constants;        // (3, panels_of(rows) * kPanel)
-  unsigned char* scratch;  // prepare_bytes(dim), 64-byte aligned
-  i64* bad_item;           // the smallest row found that is not finite; starts at rows.rows
-};
 
 FIRTH_HD float from_bfloat16(u32 bits) {
   const u32 word = bits << 16;

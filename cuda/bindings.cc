@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 #include "kernels/kernels.h"
@@ -65,44 +66,131 @@ void expect(bool right, const char* what) {
   if (!right) throw py::value_error(std::string("cuda: ") + what);
 }
 
+// Arrays that must lie on one device; those without elements lie nowhere.
+struct Named {
+  const Interface& view;
+  const char* name;
+};
+int device_of_all(std::initializer_list<Named> arrays) {
+  int found = -1;
+  for (const Named& array : arrays) {
+    if (array.view.rows == 0 || array.view.columns == 0) continue;
+    const int device = device_of(array.view, array.name);
+    expect(found < 0 || found == device, "arrays lie on different devices");
+    found = device;
+  }
+  return found;
+}
+
+// Items that are searched or made. A scan reads 16 bytes of a panel at a time.
+void expect_panels(const Interface& panels, i64 items, Scan scan, i64 dim) {
+  expect(scan != Scan::kInt8 || dim <= kMaxInt8Dim, "int8 has too many columns");
+  expect(panels.rows == panels_of(items) && panels.columns == panel_bytes(scan, dim), "panels do not fit the items");
+  expect(reinterpret_cast<std::uintptr_t>(panels.data) % 16 == 0, "panels are not aligned to 16 bytes");
+}
+
+template <class T>
+T* data(const Interface& view) {
+  return view.rows > 0 && view.columns > 0 ? static_cast<T*>(view.data) : nullptr;
+}
+
+// Fills panels and constants; returns the first row that is not finite, or -1.
+i64 prepare_of(const py::object& rows_array, int number, bool cosine, bool keep_exact, const py::object& panels_array,
+               const py::object& constants_array, int, const std::string&) {
+  const Interface rows = read(rows_array, "rows", "<f4", 2, false);
+  const Interface panels = read(panels_array, "panels", "|u1", 2, true);
+  const Interface constants = read(constants_array, "constants", "<f4", 2, true);
+  expect(number >= 0 && number <= 2, "scan is not 0, 1 or 2");
+  const Scan scan = static_cast<Scan>(number);
+  expect(rows.columns > 0, "rows have no columns");
+  expect(constants.rows == 3 && constants.columns == panels_of(rows.rows) * kPanel, "constants do not fit the rows");
+  if (scan != Scan::kFloat32) expect_panels(panels, rows.rows, scan, rows.columns);
+  expect(scan != Scan::kFloat32 || (keep_exact && panels.rows == 0), "float32 has panels or does not keep its rows");
+  if (rows.rows == 0) return -1;
+  const int device = device_of_all({{rows, "rows"}, {panels, "panels"}, {constants, "constants"}});
+  i64 bad = 0;
+  {
+    const py::gil_scoped_release unlocked;
+    const OnDevice scope(device);
+    const Scratch<i64> on_device(1, constants.stream);
+    prepare({{data<const float>(rows), rows.rows, rows.columns},
+             scan,
+             cosine,
+             keep_exact,
+             data<unsigned char>(panels),
+             data<float>(constants),
+             nullptr,
+             on_device.data()},
+            constants.stream);
+    check(cudaMemcpyAsync(&bad, on_device.data(), sizeof bad, cudaMemcpyDeviceToHost, constants.stream),
+          "prepare: status");
+    check(cudaStreamSynchronize(constants.stream), "prepare");
+  }
+  return bad < rows.rows ? bad : -1;
+}
+
 // Fills ids and scores; returns the first query and the first item that are not finite, or -1.
-py::tuple topk_of(const py::object& queries_array, const py::object& items_array, const py::object& exclude_array,
-                  bool cosine, const py::object& ids_array, const py::object& scores_array, int, const std::string&) {
+py::tuple topk_of(const py::object& queries_array, const py::object& rows_array, const py::object& panels_array,
+                  const py::object& constants_array, i64 count, int number, bool cosine,
+                  const py::object& exclude_array, const py::object& mask_array, const py::object& threshold_array,
+                  const py::object& ids_array, const py::object& scores_array, int, const std::string&) {
   const Interface queries = read(queries_array, "queries", "<f4", 2, false);
-  const Interface items = read(items_array, "items", "<f4", 2, false);
-  const Interface exclude = read(exclude_array, "exclude", "<i8", 1, false);
+  const Interface rows = read(rows_array, "rows", "<f4", 2, false);
+  const Interface panels = read(panels_array, "panels", "|u1", 2, false);
+  const Interface constants = read(constants_array, "constants", "<f4", 2, false);
+  const Interface exclude = read(exclude_array, "exclude", "<i8", 2, false);
+  const Interface mask = read(mask_array, "mask", "|u1", 1, false);
+  const Interface threshold = read(threshold_array, "threshold", "<f8", 1, false);
   const Interface ids = read(ids_array, "ids", "<i8", 2, true);
-  const Interface scores = read(scores_array, "scores", "<f4", 2, true);
-  expect(queries.columns == items.columns && items.columns > 0, "queries and items differ in width");
-  expect(ids.columns > 0 && ids.columns <= items.rows, "ids has not between 1 and the items' number of columns");
+  const Interface scores = read(scores_array, "scores", "<f8", 2, true);
+  const i64 dim = queries.columns;
+  expect(number >= -1 && number <= 2, "scan is not -1, 0, 1 or 2");
+  const Scan scan = number < 0 ? Scan::kFloat32 : static_cast<Scan>(number);
+  const bool coded = scan != Scan::kFloat32, raw = constants.columns == 0;
+  expect(dim > 0 && rows.columns == dim, "queries and rows differ in width");
+  expect(ids.columns > 0 && ids.columns <= count, "ids has not between 1 and the items' number of columns");
+  expect(rows.rows == count || (rows.rows == 0 && coded), "rows are not those of the items");
+  expect(constants.rows == 3 && (raw ? !coded : constants.columns == panels_of(count) * kPanel),
+         "constants do not fit the items");
+  if (coded) expect_panels(panels, count, scan, dim);
+  expect(mask.rows == 0 || mask.rows == count, "mask does not fit the items");
   expect(ids.rows == queries.rows && scores.rows == queries.rows && exclude.rows == queries.rows &&
-             scores.columns == ids.columns,
-         "queries, exclude, ids and scores differ in length");
+             threshold.rows == queries.rows && scores.columns == ids.columns,
+         "queries, exclude, threshold, ids and scores differ in length");
   if (queries.rows == 0) return py::make_tuple(-1, -1);
-  const int device = device_of(ids, "ids");
-  expect(device == device_of(queries, "queries") && device == device_of(items, "items") &&
-             device == device_of(exclude, "exclude") && device == device_of(scores, "scores"),
-         "arrays lie on different devices");
-  const TopK args{{static_cast<const float*>(queries.data), queries.rows, queries.columns},
-                  {static_cast<const float*>(items.data), items.rows, items.columns},
-                  static_cast<const i64*>(exclude.data),
-                  ids.columns,
-                  cosine,
-                  nullptr,
-                  nullptr,
-                  nullptr,
-                  nullptr,
-                  nullptr};
+  const int device = device_of_all({{queries, "queries"},
+                                    {rows, "rows"},
+                                    {panels, "panels"},
+                                    {constants, "constants"},
+                                    {exclude, "exclude"},
+                                    {mask, "mask"},
+                                    {threshold, "threshold"},
+                                    {ids, "ids"},
+                                    {scores, "scores"}});
+  TopK args{};
+  args.queries = {data<const float>(queries), queries.rows, dim};
+  args.items = {data<const float>(rows),
+                data<const unsigned char>(panels),
+                data<const float>(constants),
+                count,
+                dim,
+                scan,
+                cosine};
+  args.exclude = data<const i64>(exclude);
+  args.excluded = exclude.columns;
+  args.mask = data<const unsigned char>(mask);
+  args.threshold = data<const double>(threshold);
+  args.k = ids.columns;
   Bad bad{};
   {
     const py::gil_scoped_release unlocked;
     const OnDevice scope(device);
     const Scratch<Bad> on_device(1, ids.stream);
-    topk(args, static_cast<i64*>(ids.data), static_cast<float*>(scores.data), on_device.data(), ids.stream);
+    topk(args, data<i64>(ids), data<double>(scores), on_device.data(), ids.stream);
     check(cudaMemcpyAsync(&bad, on_device.data(), sizeof bad, cudaMemcpyDeviceToHost, ids.stream), "topk: status");
     check(cudaStreamSynchronize(ids.stream), "topk");
   }
-  return py::make_tuple(bad.query < queries.rows ? bad.query : -1, bad.item < items.rows ? bad.item : -1);
+  return py::make_tuple(bad.query < queries.rows ? bad.query : -1, bad.item < count ? bad.item : -1);
 }
 
 // The devices' names; RuntimeError says why there is none.
@@ -130,8 +218,12 @@ int runtime_version() {
 
 PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
   using namespace firth::cuda;
-  module.def("topk", &topk_of, py::kw_only(), py::arg("queries"), py::arg("items"), py::arg("exclude"),
-             py::arg("cosine"), py::arg("ids"), py::arg("scores"), py::arg("threads"), py::arg("isa"));
+  module.def("prepare", &prepare_of, py::kw_only(), py::arg("rows"), py::arg("scan"), py::arg("cosine"),
+             py::arg("keep_exact"), py::arg("panels"), py::arg("constants"), py::arg("threads"), py::arg("isa"));
+  module.def("topk", &topk_of, py::kw_only(), py::arg("queries"), py::arg("rows"), py::arg("panels"),
+             py::arg("constants"), py::arg("items"), py::arg("scan"), py::arg("cosine"), py::arg("exclude"),
+             py::arg("mask"), py::arg("threshold"), py::arg("ids"), py::arg("scores"), py::arg("threads"),
+             py::arg("isa"));
   module.def("devices", &devices);
   module.def("runtime_version", &runtime_version);
 }

@@ -1,4 +1,5 @@
-// The list of names: every CUDA kernel's launcher, once. Launchers queue work on the stream and do not wait for it.
+// The list of names: every CUDA kernel's launcher, once. Launchers queue work on the stream and do not wait for it. All
+// pointers are the device's.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,10 +10,13 @@ namespace firth::cuda {
 
 // What a search leaves behind on the device: the first query and the first item that are not finite.
 struct Bad {
-  i64 query, item;  // queries.rows and items.rows if all are
+  i64 query, item;  // queries.rows and items.count if all are; items that come with constants are
 };
 
-// All pointers are the device's. Of `args` only queries, items, exclude, k and cosine are read.
-void topk(const TopK& args, i64* ids, float* scores, Bad* bad, cudaStream_t stream);
+// Fills panels (16-byte aligned) and constants; sets *bad_item. Scratch is not used.
+void prepare(const Prepare& args, cudaStream_t stream);
+
+// Lists and scratch are the launcher's own. Rows without constants are scanned as float32.
+void topk(const TopK& args, i64* ids, double* scores, Bad* bad, cudaStream_t stream);
 
 }  // namespace firth::cuda

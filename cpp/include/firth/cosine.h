@@ -96,6 +96,10 @@ FIRTH_HD i64 scratch_bytes(i64 queries, i64 dim) {
 
 // ---- the score ------------------------------------------------------------------------------------------------------
 
+FIRTH_HD double sum_of_lanes(const double* lane) {
+  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
 // The sum of a_i b_i in eight lanes, lane i % 8 in order of i, lanes added in a fixed tree. As every product is exact,
 // it makes no difference whether multiplication and addition are fused.
 FIRTH_HD double dot(const float* a, const float* b, i64 dim) {
@@ -104,16 +108,20 @@ FIRTH_HD double dot(const float* a, const float* b, i64 dim) {
   for (; i + 8 <= dim; i += 8)
     for (int j = 0; j < 8; ++j) lane[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
   for (int j = 0; i + j < dim; ++j) lane[j] += static_cast<double>(a[i + j]) * static_cast<double>(b[i + j]);
-  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+  return sum_of_lanes(lane);
+}
+
+// The cosine of a dot product q.x, with |q| and |x|^2.
+FIRTH_HD double cosine_of(double product, double norm, double squared) {
+  const double both = norm * sqrt(squared);
+  return both > 0 ? product / both : 0.0;
 }
 
 // The score that ranks; `norm` is |q|.
 FIRTH_HD double exact_score(const float* query, double norm, const float* item, i64 dim, bool cosine) {
   if (norm == 0) return 0.0;
   const double product = dot(query, item, dim);
-  if (!cosine) return product;
-  const double both = norm * sqrt(dot(item, item, dim));
-  return both > 0 ? product / both : 0.0;
+  return cosine ? cosine_of(product, norm, dot(item, item, dim)) : product;
 }
 
 // ---- a query's bounds -----------------------------------------------------------------------------------------------

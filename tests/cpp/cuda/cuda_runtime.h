@@ -1,9 +1,11 @@
 // Just enough of CUDA's runtime to run a kernel's text on the host: one thread per CUDA thread of a block, blocks one
-// after the other, __syncthreads a real barrier. A barrier left out is then a data race that ThreadSanitizer sees, and
-// an index out of bounds one that AddressSanitizer sees. It says nothing of speed, warps, memory spaces or nvcc.
+// after the other, __syncthreads and __syncwarp real barriers. A barrier left out is then a data race that
+// ThreadSanitizer sees, and an index out of bounds one that AddressSanitizer sees. A vote of a warp waits for all of
+// it, but orders no memory, as on a GPU. It says nothing of speed, memory spaces or nvcc.
 #pragma once
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <cmath>
 #include <cstdint>
@@ -16,8 +18,9 @@
 #define __device__
 #define __host__
 #define __global__
+#define __grid_constant__
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 struct dim3 {
   dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {}
@@ -38,10 +41,42 @@ inline int __syncthreads_or(int flag) {
   return any;
 }
 
+constexpr unsigned kHostWarp = 32, kHostWarps = 32;
+inline pthread_barrier_t host_warp_barriers[kHostWarps];
+inline void __syncwarp() { pthread_barrier_wait(&host_warp_barriers[threadIdx.x / kHostWarp]); }
+
+// A vote is one atomic word: who votes in the upper half is counted, with what in the lower half is kept. There are
+// three, taken in turn; the first thread out of a vote clears the one before it.
+inline std::uint64_t host_votes[kHostWarps][3];
+inline thread_local unsigned host_vote;
+inline unsigned __ballot_sync(unsigned, int flag) {
+  std::uint64_t* votes = host_votes[threadIdx.x / kHostWarp];
+  const unsigned lane = threadIdx.x % kHostWarp, now = host_vote++ % 3;
+  const std::uint64_t mine = std::uint64_t{1} << 32 | std::uint64_t{flag != 0} << lane;
+  std::uint64_t seen = __atomic_add_fetch(votes + now, mine, __ATOMIC_RELAXED);
+  for (; seen >> 32 != kHostWarp; seen = __atomic_load_n(votes + now, __ATOMIC_RELAXED)) sched_yield();
+  if (lane == 0) __atomic_store_n(votes + (now + 2) % 3, 0, __ATOMIC_RELAXED);
+  return static_cast<unsigned>(seen);
+}
+
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
+inline int __dp4a(int a, int b, int sum) {
+  for (int i = 0; i < 32; i += 8) sum += static_cast<signed char>(a >> i) * static_cast<signed char>(b >> i);
+  return sum;
+}
+
 inline void atomicMin(long long* to, long long value) {
   long long seen = __atomic_load_n(to, __ATOMIC_RELAXED);
   while (value < seen && !__atomic_compare_exchange_n(to, &seen, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }
+}
+inline void atomicMax(unsigned long long* to, unsigned long long value) {
+  unsigned long long seen = __atomic_load_n(to, __ATOMIC_RELAXED);
+  while (value > seen && !__atomic_compare_exchange_n(to, &seen, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+}
+inline unsigned long long atomicAdd(unsigned long long* to, unsigned long long value) {
+  return __atomic_fetch_add(to, value, __ATOMIC_RELAXED);
 }
 
 using cudaStream_t = void*;
@@ -68,9 +103,14 @@ struct cudaLaunchConfig_t {
 
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(Parameters...), Arguments... arguments) {
-  pthread_barrier_init(&host_barrier, nullptr, how->blockDim.x);
+  const unsigned size = how->blockDim.x, warps = (size + kHostWarp - 1) / kHostWarp;
+  pthread_barrier_init(&host_barrier, nullptr, size);
+  for (unsigned w = 0; w < warps; ++w) {
+    pthread_barrier_init(&host_warp_barriers[w], nullptr, size < kHostWarp ? size : kHostWarp);
+    for (std::uint64_t& vote : host_votes[w]) vote = 0;
+  }
   std::vector<std::thread> threads;
-  for (unsigned t = 0; t < how->blockDim.x; ++t)
+  for (unsigned t = 0; t < size; ++t)
     threads.emplace_back([&, t] {
       threadIdx.x = t;
       threadIdx.y = threadIdx.z = 0;
@@ -85,5 +125,6 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(Par
     });
   for (std::thread& thread : threads) thread.join();
   pthread_barrier_destroy(&host_barrier);
+  for (unsigned w = 0; w < warps; ++w) pthread_barrier_destroy(&host_warp_barriers[w]);
   return cudaSuccess;
 }

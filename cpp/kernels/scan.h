@@ -58,7 +58,7 @@ inline Desk desk_of(const TopK& args) {
   desk.constants.grain = floats(kChunkPanels * kPanel);
   desk.constants.length = floats(kChunkPanels * kPanel);
   desk.constants.rest = floats(kChunkPanels * kPanel);
-  desk.sums = cut(8 * kTileBytes);
+  desk.sums = cut(4 * kTileBytes);
   desk.space = at;
   return desk;
 }
@@ -263,52 +263,34 @@ inline void sift_tile(const TopK& args, const Desk& desk, const Chunk& chunk, i6
   }
 }
 
-// The products of up to 2 x 2 tiles, and where their sums are.
-struct Block {
-  i64 query, panel;
-  int queries, panels;  // tiles each way; no queries: none
-  unsigned char* sums;
-};
-
-template <Scan kScan>
-inline void multiply_block(const TopK& args, const Desk& desk, const Chunk& chunk, Depth depth, const Block& block) {
-  const i64 size = panel_bytes(kScan, args.items.dim), steps = size / kStepBytes;
-  const auto* queries =
-      reinterpret_cast<const unsigned char*>(desk.queries) + block.query / kPanel * depth.tiles * kTileBytes;
-  const unsigned char* panels = chunk.panels + block.panel * size;
-  if (block.queries == 2 && block.panels == 2)
-    multiply<kScan, 2, 2>(queries, panels, size, steps, depth, block.sums);
-  else if (block.queries == 2)
-    multiply<kScan, 2, 1>(queries, panels, size, steps, depth, block.sums);
-  else if (block.panels == 2)
-    multiply<kScan, 1, 2>(queries, panels, size, steps, depth, block.sums);
-  else
-    multiply<kScan, 1, 1>(queries, panels, size, steps, depth, block.sums);
+// The products of kQueryTiles x kPanels tiles, and a look at their sums.
+template <Scan kScan, int kQueryTiles, int kPanels>
+inline void scan_block(const TopK& args, const Desk& desk, const Chunk& chunk, Depth depth, i64 query, i64 panel) {
+  const i64 size = panel_bytes(kScan, args.items.dim);
+  const auto* queries = reinterpret_cast<const unsigned char*>(desk.queries);
+  multiply<kScan, kQueryTiles, kPanels>(queries + query / kPanel * depth.tiles * kTileBytes,
+                                        chunk.panels + panel * size, size, size / kStepBytes, depth, desk.sums);
+  for (int q = 0; q < kQueryTiles; ++q)
+    for (int p = 0; p < kPanels; ++p)
+      sift_tile<kScan>(args, desk, chunk, panel + p, query + q * kPanel, desk.sums + (2 * q + p) * kTileBytes);
 }
 
-template <Scan kScan>
-inline void sift_block(const TopK& args, const Desk& desk, const Chunk& chunk, const Block& block) {
-  for (int q = 0; q < block.queries; ++q)
-    for (int p = 0; p < block.panels; ++p)
-      sift_tile<kScan>(args, desk, chunk, block.panel + p, block.query + q * kPanel,
-                       block.sums + (2 * q + p) * kTileBytes);
-}
-
-// A block is looked at while the unit works on the next.
 template <Scan kScan>
 inline void scan_chunk_by_matrix(const TopK& args, const Desk& desk, const Chunk& chunk, Depth depth) {
-  Block before{};
-  unsigned char *sums = desk.sums, *other = desk.sums + 4 * kTileBytes;
-  for (i64 query = 0; query < args.queries.rows; query += 2 * kPanel)
+  for (i64 query = 0; query < args.queries.rows; query += 2 * kPanel) {
+    const bool two = query + kPanel < args.queries.rows;
     for (i64 panel = 0; panel < chunk.many; panel += 2) {
-      const Block block{query, panel, query + kPanel < args.queries.rows ? 2 : 1, panel + 1 < chunk.many ? 2 : 1, sums};
-      multiply_block<kScan>(args, desk, chunk, depth, block);
-      sift_block<kScan>(args, desk, chunk, before);
-      before = block;
-      sums = other;
-      other = block.sums;
+      const bool pair = panel + 1 < chunk.many;
+      if (two && pair)
+        scan_block<kScan, 2, 2>(args, desk, chunk, depth, query, panel);
+      else if (two)
+        scan_block<kScan, 2, 1>(args, desk, chunk, depth, query, panel);
+      else if (pair)
+        scan_block<kScan, 1, 2>(args, desk, chunk, depth, query, panel);
+      else
+        scan_block<kScan, 1, 1>(args, desk, chunk, depth, query, panel);
     }
-  sift_block<kScan>(args, desk, chunk, before);
+  }
 }
 
 }  // namespace

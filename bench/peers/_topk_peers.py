@@ -122,7 +122,7 @@ class Peers:
             starts = range(0, len(queries), len(memory))
             return np.concatenate([some(queries[at : at + len(memory)], k) for at in starts])
 
-        return Peer(search)
+        return Peer(search, limit=2 * PART)
 
     def _torch(self) -> Peer:
         """Search by matrix product and topk, some queries at a time."""
@@ -137,7 +137,7 @@ class Peers:
             parts = torch.from_numpy(queries).split(len(memory))
             return torch.cat([some(part, k) for part in parts]).numpy()
 
-        return Peer(search)
+        return Peer(search, limit=2 * PART)
 
     def _faiss(self, blas_from: int | None = None) -> Peer:
         """Search IndexFlatIP; `blas_from`: from which batch on it uses BLAS, if not its default."""

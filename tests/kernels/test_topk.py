@@ -322,7 +322,7 @@ def test_the_compiled_border_copies_nothing():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("isa", _cpu.isas())
+@pytest.mark.parametrize("isa", sorted({_cpu.isas()[0], _cpu.isas()[-1]}))
 def test_more_than_2_to_the_31_numbers_are_searched(isa):
     """Memory that is only read lies on the zero page: neither table takes up what it seems to."""
     on = {"isa": isa, "backend": _cpu}

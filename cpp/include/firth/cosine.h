@@ -1,7 +1,8 @@
 // topk: for every query the k items with the greatest cosine (or dot product), exactly as float64 ranks them.
 //
-//   dot(q, x)    = sum_i q_i x_i           products of two float32 are exact in float64; `dot` fixes the order of the
-//   sum cosine(q, x) = dot(q, x) / (|q| |x|)   0 if either vector is zero
+//   dot(q, x)    = sum_i q_i x_i           products of two float32 are exact in float64; `dot` fixes the order of
+//                                          the sum
+//   cosine(q, x) = dot(q, x) / (|q| |x|)   0 if either vector is zero
 //
 // The greater score is first, equal scores go to the smaller id. So the answer is one, whatever the scan, the backend,
 // the instruction set, the number of threads and the cut of the range. All values must be finite; a row that is not is
@@ -11,8 +12,8 @@
 // below k lower bounds is discarded; what is left at the end is scored in float64. panel.h says what the copies are and
 // how far they err; this file has the score, the bounds and what is kept of a query.
 //
-// With t the row that is ranked (x, or x / |x| for the cosine), c its codes, g its grain and q' = 2^e q, |q'| in [1,
-// 2),
+// With t the row that is ranked (x, or x / |x| for the cosine), c its codes, g its grain, and q' the query times a
+// power of two that brings its length into [1, 2),
 //
 //   c = g t - r            the item's codes, r their rounding
 //   d = h q' - s           the query's codes, s their rounding
@@ -40,7 +41,7 @@ struct Prepare {
   bool keep_exact;         // the rows are kept; else the codes are the rows
   unsigned char* panels;   // (panels_of(rows), panel_bytes); null for float32, whose panels are made in passing
   float* constants;        // (3, panels_of(rows) * kPanel)
-  unsigned char* scratch;  // prepare_bytes(dim), 64-byte aligned
+  unsigned char* scratch;  // scratch_bytes(0, dim), 64-byte aligned
   i64* bad_item;           // the smallest row found that is not finite; starts at rows.rows
 };
 

@@ -197,7 +197,9 @@ def topk(
     Notes
     -----
     A scan of float32 values or of shorter codes, with a rigorous bound of its error, discards what
-    cannot be among the k best; the rest is scored in float64 [1]_.
+    cannot be among the k best; the rest is scored in float64 [1]_. Memory beyond queries, items and
+    result is for each thread the codes of a group of up to 1024 queries, lists of at most 64 MB (or
+    of one query, 80 k + 2048 bytes, where that is more) and a chunk of 192 items.
 
     .. [1] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1.
 

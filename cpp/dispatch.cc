@@ -44,7 +44,8 @@ Features ask() {
   return f;
 }
 
-// Linux lets a process use the tile registers only after it has asked for them.
+// Linux lets a process use the tile registers only after it has asked for them; where it may not, the next level is
+// used.
 bool may_use_tiles() {
   constexpr long kAskPermission = 0x1023, kTileData = 18;
   return syscall(SYS_arch_prctl, kAskPermission, kTileData) == 0;

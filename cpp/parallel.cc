@@ -160,14 +160,18 @@ bool parallel(i64 size, i64 grain, int threads, const std::function<void(Range, 
   Job job{size, grain, (size - 1) / grain + 1, &work, wanted - 1};
   if (wanted > 1) pool().add(&job);
   bool stopped = false;
+  // Kept from call to call: many short ones are asked as often as one that is long.
+  using Clock = std::chrono::steady_clock;
+  thread_local Clock::time_point asked;
+  const auto ask = [&] {
+    if (!interrupted || Clock::now() - asked < std::chrono::milliseconds(50)) return false;
+    const bool answer = interrupted();
+    asked = Clock::now();
+    return answer;
+  };
   try {
-    using Clock = std::chrono::steady_clock;
-    Clock::time_point asked = Clock::now();
-    while (!stopped && job.step(0)) {
-      if (!interrupted || Clock::now() - asked < std::chrono::milliseconds(50)) continue;
-      stopped = interrupted();
-      asked = Clock::now();
-    }
+    while (!stopped && job.step(0)) stopped = ask();
+    stopped = stopped || ask();
     if (stopped) job.stop.store(true);
   } catch (...) {
     job.fail(std::current_exception());

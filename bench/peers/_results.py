@@ -34,5 +34,10 @@ def save(task: str, result: dict[str, Any]) -> Path:
         "cores": len(os.sched_getaffinity(0)),
         **result,
     }
-    path.write_text(json.dumps(known, indent=2) + "\n")
+    path.write_text(_brief(json.dumps(known, indent=2)) + "\n")
     return path
+
+
+def _brief(text: str) -> str:
+    """Put each innermost object of indented JSON on a line of its own."""
+    return re.sub(r"\{[^{}\[\]]*\}", lambda found: re.sub(r"\n\s*", " ", found[0]), text)

@@ -16,7 +16,6 @@ constexpr double kFloatProducts = 5e8, kCodeProducts = 4e9;
 constexpr i64 kChunk = kChunkPanels * kPanel;
 constexpr i64 kGroupQueries = 1024;
 constexpr i64 kGroupBytes = 64 << 20;  // of lists, per thread
-constexpr i64 kCachedBytes = 2 << 20;  // of lists that stay in cache
 constexpr i64 kManyQueries = 32;       // so many are worth making codes of items that were not prepared
 
 // 64-byte aligned bytes.
@@ -78,6 +77,11 @@ struct Search {
     if (bad >= 0) seat.bad_query = std::min(seat.bad_query, group.begin + bad);
   }
 
+  // A query that is not finite ends the search.
+  bool any_bad(const std::vector<Seat>& seats) const {
+    return std::any_of(seats.begin(), seats.end(), [](const Seat& seat) { return seat.bad_query < INT64_MAX; });
+  }
+
   // So many items at most between two looks for Ctrl-C.
   i64 slab(i64 group) const {
     const double products = level.scan == Scan::kInt8 && items.scan != Scan::kFloat32 ? kCodeProducts : kFloatProducts;
@@ -112,6 +116,7 @@ void share_items(const Search& search, std::vector<Seat>& seats, i64 group) {
     run(threads, 1, threads, [&](Range some, int) {
       for (i64 t = some.begin; t < some.end; ++t) search.begin(seats[t], part);
     });
+    if (search.any_bad(seats)) return;
     run(n, grain, threads,
         [&](Range range, int thread) { search.level.topk(search.args(seats[thread], part), range); });
     run(part.end - part.begin, 16, threads, [&](Range some, int thread) {
@@ -134,12 +139,14 @@ void share_queries(const Search& search, std::vector<Seat>& seats, i64 group) {
       });
     };
     all_seats([&](Seat& seat, Range own) { search.begin(seat, own); });
+    if (search.any_bad(seats)) return;
     for (i64 first = 0; first < n; first += slab)
       all_seats([&](Seat& seat, Range own) {
         search.level.topk(search.args(seat, own), {first, std::min(n, first + slab)});
       });
-    all_seats([&](Seat& seat, Range own) {
-      for (i64 q = 0; q < own.end - own.begin; ++q) search.end({&seat, 1}, own, q, seat);
+    run(std::min(rows - begin, group * threads), 16, threads, [&](Range some, int thread) {
+      for (i64 q = some.begin; q < some.end; ++q)
+        search.end({&seats[q / group], 1}, part(q / group), q % group, seats[thread]);
     });
   }
 }
@@ -165,14 +172,13 @@ py::tuple topk(const Array<float>& queries, const Array<float>& rows, const Arra
                     cosine};
   const Search search{view(queries),    items, exclude.data(),     exclude.shape(1),      or_null(mask),
                       threshold.data(), k,     ids.mutable_data(), scores.mutable_data(), level};
-  if (threads <= 0) threads = default_threads();
+  threads = threads > 0 ? std::min(threads, kMaxThreads) : default_threads();
   // Lists of few items for many queries are quick to fill, and codes made in passing are best made once.
   const bool over_items = count / 4096 >= threads && (many < 32 * threads || !items.panels);
   if (over_items) threads = static_cast<int>(std::min<i64>(threads, count / 4096));
   const i64 each = over_items ? many : (many + threads - 1) / threads;
   const i64 list_bytes = k * static_cast<i64>(sizeof(Candidate)) + waiting_room(k) * static_cast<i64>(sizeof(Possible));
-  const i64 cached = std::max<i64>(kGroupQueries / 4, kCachedBytes / list_bytes);
-  const i64 fitting = std::max<i64>(1, std::min({kGroupQueries, cached, kGroupBytes / list_bytes}));
+  const i64 fitting = std::max<i64>(1, std::min(kGroupQueries, kGroupBytes / list_bytes));
   const i64 group = std::max<i64>(1, std::min(each, fitting > 32 ? fitting / 32 * 32 : fitting));
   if (!over_items) threads = static_cast<int>(std::max<i64>(1, std::min<i64>(threads, (many + group - 1) / group)));
   std::vector<Seat> seats;

@@ -9,9 +9,9 @@ namespace {
 
 // ---- few queries and float32: rows as they lie ----------------------------------------------------------------------
 
-// Dot products of one row with kQueries queries, kChunkItems apart, and its sum of squares.
 constexpr i64 kChunkItems = kChunkPanels * kPanel;
 
+// Dot products of one row with kQueries queries, kPanel apart, and its sum of squares.
 template <int kQueries>
 inline void score_row(const float* item, const float* queries, i64 dim, float* squared, float* scores) {
   Floats norm{}, sums[kQueries]{};
@@ -131,7 +131,6 @@ i64 begin_topk(const TopK& args) {
   for (i64 q = 0; q < padded_queries(args); ++q) {
     desk.bias[q] = 0;
     const bool there = q < queries;
-    for (i64 step = 0; step < steps; ++step) words[step] = 0;
     if (there) {
       const float* query = row(args.queries, q);
       Standing& standing = args.standings[q];
@@ -141,6 +140,8 @@ i64 begin_topk(const TopK& args) {
       }
       query_words(scan, query, standing, dim, words);
       desk.bias[q] = bias_of(scan, words, steps);
+    } else {
+      for (i64 step = 0; step < steps; ++step) words[step] = 0;
     }
     desk.reach[q] = there ? clamped(args.standings[q].grain * args.standings[q].reach) : FLT_MAX;
     desk.rounding[q] = there ? args.standings[q].rounding : 0.0f;
@@ -184,7 +185,8 @@ void end_topk(const TopK& args, i64 query) {
   Standing& standing = args.standings[query];
   Possible* waiting = args.waiting + query * waiting_room(args.k);
   thin_out(standing, waiting, args.k);
-  if (args.items.rows)
+  // All rows are asked for at once, if the cache holds them: one after the other, each would be waited for.
+  if (args.items.rows && standing.waiting * args.items.dim <= i64{1} << 17)
     for (i64 i = 0; i < standing.waiting; ++i) {
       const char* values = reinterpret_cast<const char*>(args.items.rows + waiting[i].id * args.items.dim);
       for (i64 at = 0; at < 4 * args.items.dim; at += 64) __builtin_prefetch(values + at);

@@ -34,6 +34,7 @@ class MatrixUnit {
       shape[16 + 2 * tile] = static_cast<unsigned char>(queries ? 4 * depth.steps : 64);
       shape[48 + tile] = static_cast<unsigned char>(items ? depth.steps : 16);
     }
+    __asm__ volatile("" : : "r"(shape) : "memory");  // the intrinsic tells the compiler of 8 of the 64 bytes only
     _tile_loadconfig(shape);
   }
   ~MatrixUnit() {
@@ -50,6 +51,7 @@ class MatrixUnit {
 template <Scan kScan, int kQueries, int kPanels>
 inline void multiply(const unsigned char* queries, const unsigned char* panels, i64 panel_size, i64 all, Depth depth,
                      unsigned char* sums) {
+  __asm__ volatile("" : : : "memory");  // nor do the loads tell it that panels are read
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);

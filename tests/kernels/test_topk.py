@@ -1,5 +1,8 @@
 """topk against its definition, on every backend and instruction set: bit for bit."""
 
+import signal
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -319,6 +322,28 @@ def test_the_compiled_border_copies_nothing():
             wrong = {**arrays, name: arrays[name].astype(np.float16)}
             with pytest.raises(TypeError, match="incompatible function arguments"):
                 call(**wrong, **more, **settings)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("prepared", [False, True])
+def test_ctrl_c_stops_a_search_of_many_short_steps(threads, prepared):
+    slowest = {"isa": _cpu.isas()[-1], "backend": _cpu}
+    queries, items = np.ones((200_000, 64), np.float32), rows("gaussian", 6000, 64, 1)
+    table = kernels.prepare(items, **slowest) if prepared else items
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGALRM, stop)
+    start = time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            kernels.topk(queries, table, 3, threads=threads, **slowest)
+        assert time.monotonic() - start < 1.5  # of the 5 and more that it takes
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
 
 
 @pytest.mark.slow

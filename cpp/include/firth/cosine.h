@@ -160,15 +160,6 @@ FIRTH_HD bool start(Standing& standing, const float* query, i64 dim, Scan scan, 
   return finite;
 }
 
-// The test of items that share `length` >= |t| and `rest` >= |r|: discarded if d.c < factor g - offset.
-struct Test {
-  float factor, offset;
-};
-FIRTH_HD Test test_of(const Standing& standing, float length, float rest) {
-  return {clamped(standing.grain * standing.reach - static_cast<double>(standing.rounding) * length),
-          standing.spread * rest};
-}
-
 // The bounds of an item whose codes have the product d.c, rounded outwards.
 FIRTH_HD Possible bounds(const Standing& standing, double product, i64 id, double grain, double length, double rest) {
   const double unit = 1.0 / (grain * standing.grain), middle = product * unit;

@@ -19,7 +19,8 @@
 //   length   at least |t| and at least |c| / g;  0 for a row of zeros and where the grain is NaN
 //   rest     at least |r|;  0 where the grain is NaN
 //
-// each right within (0.5 dim + 4) 2^-24 of itself, and `length` and `rest` rounded up by as much.
+// each right within (0.5 dim + 4) 2^-24 of itself, and `length` and `rest` rounded up by (dim + 16) 2^-24 of
+// themselves.
 #pragma once
 
 #include <cmath>

@@ -283,6 +283,19 @@ def test_wrong_questions_are_named(emb, arguments, options, text):
         emb.most_similar("king", k=1.5)
 
 
+@pytest.mark.parametrize("method", ["add", "mul"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_vectors_that_are_not_finite_are_named(method, value):
+    emb = Embedding(["a", "b", "c"], [[1, 2], [2, 1], [0, value]], check=False)
+    with pytest.raises(ValueError, match=r": (items|vectors)\[2\] is not finite"):
+        emb.most_similar("a", "b", k=1, method=method)
+    with pytest.raises(ValueError, match=r"^most_similar: positive\[1\] is not finite"):
+        emb.most_similar(["a", "c"], k=1, method=method)
+    with pytest.raises(ValueError, match=r"^most_similar: negative\[0\] is not finite"):
+        emb.most_similar("a", "c", k=1, method=method)
+    assert emb.most_similar("a", k=1, among=2, method=method)[0][0] == "b"
+
+
 def test_vectors_with_great_and_small_numbers_are_found():
     emb = Embedding(["a", "b", "c"], [[3e38, 3e38], [1e-44, 1e-44], [-3e38, 1e38]])
     assert emb.most_similar("a", k=1) == [("b", 1.0)]

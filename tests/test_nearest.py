@@ -141,6 +141,7 @@ def test_a_threshold_shortens_the_most_similar(many, method):
         ({"mask": np.ones(499, bool)}, ValueError, r"mask: shape \(499,\) is not \(500,\)"),
         ({"mask": np.ones((500, 1), bool)}, ValueError, "mask: shape"),
         ({"mask": np.ones(500)}, TypeError, "mask: dtype float64 is not bool"),
+        ({"mask": np.ma.masked_array(np.ones(500, bool))}, TypeError, "mask: .* MaskedArray"),
         ({"mask": ["w1", "w2"]}, TypeError, "mask: dtype <U2 is not bool"),
         ({"threshold": math.nan}, ValueError, "threshold=nan is neither finite nor -inf"),
         ({"threshold": math.inf}, ValueError, "threshold=inf is neither finite nor -inf"),
@@ -149,6 +150,13 @@ def test_a_threshold_shortens_the_most_similar(many, method):
         ({"threshold": True}, TypeError, "threshold must be a number, got bool"),
         ({"threshold": 0.5, "k": 501}, ValueError, "k=501 is not between 1 and the 500 keys"),
         ({"threshold": 0.5, "k": 0}, ValueError, "k=0 is not between 1 and the 500 keys"),
+        ({"k": 2.0}, TypeError, "k must be an integer, got float"),
+        ({"k": None}, TypeError, "k must be an integer, got NoneType"),
+        ({"k": True}, TypeError, "k must be an integer, got bool"),
+        ({"k": 10**5000}, ValueError, "k is an integer of 16610 bits"),
+        ({"among": 2.0}, TypeError, "among must be an integer, got float"),
+        ({"among": False}, TypeError, "among must be an integer, got bool"),
+        ({"among": 10**5000}, ValueError, "among is an integer of 16610 bits"),
     ],
 )
 def test_wrong_masks_and_thresholds_are_named(many, options, error, text):

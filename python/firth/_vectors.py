@@ -1,11 +1,12 @@
 """What an embedding asks of its keys, vectors and questions: checks, lengths and 3CosMul."""
 
-import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from firth.kernels._arguments import integer, not_finite
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -72,7 +73,7 @@ def checked_counts(counts: npt.ArrayLike, rows: int) -> Longs:
 
 def checked_k(k: int, most: int, name: str) -> int:
     """Return k, if there are that many to choose from."""
-    k = operator.index(k)
+    k = integer(name, "k", k)
     if not 0 < k <= most:
         raise ValueError(f"{name}: k={k} is not between 1 and the {most} keys to choose from")
     return k
@@ -80,7 +81,7 @@ def checked_k(k: int, most: int, name: str) -> int:
 
 def checked_among(among: int | None, keys: int, name: str) -> int:
     """Return how many rows are searched."""
-    among = keys if among is None else operator.index(among)
+    among = keys if among is None else integer(name, "among", among)
     if not 0 < among <= keys:
         raise ValueError(f"{name}: among={among} is not between 1 and the {keys} keys")
     return among
@@ -88,6 +89,8 @@ def checked_among(among: int | None, keys: int, name: str) -> int:
 
 def checked_mask(mask: npt.ArrayLike, keys: int, name: str) -> npt.NDArray[np.bool_]:
     """Return a bool per row."""
+    if isinstance(mask, np.ma.MaskedArray):
+        raise TypeError(f"{name}: mask: expected a bool per row, found a {type(mask).__name__}")
     given = np.asarray(mask)
     if given.dtype != np.bool_:
         raise TypeError(f"{name}: mask: dtype {given.dtype} is not bool")
@@ -111,6 +114,12 @@ def checked_threshold(threshold: float | None, name: str) -> float:
         raise ValueError(f"{name}: threshold is an integer beyond all floats") from error
 
 
+def check_finite(name: str, what: str, vectors: npt.NDArray[Any]) -> None:
+    """Raise if a row has NaN or infinity."""
+    if (row := first_not_finite(vectors)) is not None:
+        raise not_finite(name, what, row)
+
+
 def unit(vectors: npt.NDArray[Any]) -> Doubles:
     """Return vectors along the last axis at length 1 in float64; zero vectors stay zero."""
     doubles = vectors.astype(np.float64)
@@ -129,12 +138,15 @@ def blocks(vectors: Floats) -> Iterator[tuple[slice, Doubles, Doubles]]:
         yield rows, block, norms
 
 
-def quotients(vectors: Floats, plus: Doubles, minus: Doubles) -> Doubles:
-    """Return the score of 3CosMul of every row, for terms of length one."""
+def quotients(vectors: Floats, plus: Doubles, minus: Doubles, name: str) -> Doubles:
+    """Return the score of 3CosMul of every row, for finite terms of length one."""
     result = np.empty(len(vectors))
     for rows, block, norms in blocks(vectors):
-        near, far = (
-            ((1 + block @ terms.T / norms[:, None]) / 2).prod(axis=1) for terms in (plus, minus)
-        )
+        with np.errstate(invalid="ignore"):
+            near, far = (
+                ((1 + block @ terms.T / norms[:, None]) / 2).prod(axis=1) for terms in (plus, minus)
+            )
         result[rows] = near / (far + EPSILON)
+    if (wrong := np.isnan(result)).any():
+        raise not_finite(name, "vectors", int(wrong.argmax()))
     return result

@@ -12,6 +12,7 @@ from firth._vectors import (
     Floats,
     Longs,
     blocks,
+    check_finite,
     checked_among,
     checked_counts,
     checked_k,
@@ -22,6 +23,7 @@ from firth._vectors import (
     quotients,
     unit,
 )
+from firth.kernels._arguments import one_of
 
 Vector = npt.NDArray[Any] | Sequence[float]
 Terms = str | Vector | Sequence[str] | Sequence[str | Vector]  # one key or vector, or several
@@ -209,9 +211,9 @@ class Embedding:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             A number that is not finite, in vectors that were not checked; ``scan`` or ``threads``
-            out of range.
+            out of range or of another type.
         """
         self._prepared = kernels.prepare(self._vectors, scan=scan, threads=threads)
         return self
@@ -245,7 +247,7 @@ class Embedding:
             A key, a vector (dim,), or several of them. The keys given are not in the answer.
         k
             How many, between 1 and the number of keys that can be in the answer; with a
-            ``threshold`` no more than so many, up to all keys.
+            ``threshold`` no more than so many, up to ``among``.
         method
             ``"add"``: cosine with the sum of the unit vectors, negative ones subtracted (3CosAdd).
             ``"mul"``: product of the cosines, divided by that of the negative ones (3CosMul), with
@@ -263,7 +265,8 @@ class Embedding:
         Raises
         ------
         KeyError, TypeError, ValueError
-            An unknown key; nothing given, a vector of another length; ``k``, ``among`` or
+            An unknown key; nothing given, a vector of another length; a number that is not finite,
+            in vectors that were not checked; ``k``, ``among`` or
             ``threshold`` out of range or no number.
         """
         name = "most_similar"
@@ -273,6 +276,9 @@ class Embedding:
             raise ValueError(f"{name}: positive and negative are both empty")
         among = checked_among(among, len(self), name)
         least = checked_threshold(threshold, name)
+        one_of(name, "method", method, ("add", "mul"))
+        check_finite(name, "positive", plus)
+        check_finite(name, "negative", minus)
         given = sorted({row for row in plus_rows + minus_rows if 0 <= row < among})
         k = checked_k(k, among - len(given) if threshold is None else among, name)
         if method == "add":
@@ -282,14 +288,12 @@ class Embedding:
                 query, self._items(among), k, exclude=left_out, threshold=least
             )
             found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
-        elif method == "mul":
-            ranked = quotients(self._vectors[:among], unit(plus), unit(minus))
+        else:
+            ranked = quotients(self._vectors[:among], unit(plus), unit(minus), name)
             ranked[given] = -np.inf
             ranked[ranked < least] = -np.inf
             best = np.argsort(-ranked, kind="stable")[:k]
             found = zip(best.tolist(), ranked[best].tolist(), strict=True)
-        else:
-            raise ValueError(f"{name}: method={method!r} is neither 'add' nor 'mul'")
         return [(self._keys[row], score) for row, score in found if score > -np.inf]
 
     def analogy(

@@ -62,9 +62,9 @@ def test_padding_comes_last_and_shards_may_be_short():
     ids, scores = kernels.merge_topk([a, b])
     assert ids.tolist() == [[4, 0, 1], [0, -1, -1]]
     assert scores.tolist() == [[2, -1, -1], [-INF] * 3]
-    ids, scores = kernels.merge_topk([a, b], 5, starts=[10, 0])
-    assert ids.tolist() == [[14, 0, 11, -1, -1], [0, -1, -1, -1, -1]]
-    assert scores.tolist() == [[2, -1, -1, -INF, -INF], [-INF] * 5]
+    ids, scores = kernels.merge_topk([a, b], 4, starts=[10, 0])
+    assert ids.tolist() == [[14, 0, 11, -1], [0, -1, -1, -1]]
+    assert scores.tolist() == [[2, -1, -1, -INF], [-INF] * 4]
     ids, _ = kernels.merge_topk([b, a], 1)
     assert ids.tolist() == [[4], [0]]
 
@@ -82,9 +82,19 @@ def test_dtypes_and_empty_parts_are_kept():
     assert kernels.merge_topk([empty, zero])[0].tolist() == [[7]]
 
 
+def test_the_greatest_ids_are_neither_padding_nor_overflow():
+    last = 2**62 - 1
+    a = np.array([[last, 0, -1]]), np.array([[1.0, -INF, -INF]])
+    b = np.array([[-1, last]]), np.array([[-INF, -INF]])
+    ids, scores = kernels.merge_topk([a, b], 5, starts=np.array([0, last]))
+    assert ids.tolist() == [[last, 0, 2 * last, -1, -1]]
+    assert scores.tolist() == [[1, -INF, -INF, -INF, -INF]]
+
+
 def test_bad_arguments_are_one_clear_error():
     ids, scores = np.array([[0, 1], [2, 3]]), np.array([[2.0, 1], [2, 1]])
     part, nan = (ids, scores), np.where(ids == 3, np.nan, scores)
+    far, last = ((np.array([[4, 5], [6, value]]), scores) for value in (2**62, 2**63 - 1))
     message = "item 2 stands twice in the answers to queries[1], expected disjoint shards"
     cases = [
         (ValueError, "parts has no part", ([],), {}),
@@ -98,16 +108,30 @@ def test_bad_arguments_are_one_clear_error():
         (ValueError, "parts[0] scores has shape (2, 1)", ([(ids, scores[:, :1])],), {}),
         (ValueError, "parts[1] has 1 queries", ([part, (ids[:1], scores[:1])],), {}),
         (ValueError, "float32 scores, expected", ([part, (ids, scores.astype("f4"))],), {}),
-        (ValueError, "parts[0] has ids below -1", ([(ids - 2, scores)],), {}),
+        (ValueError, "parts[0] has the id -2 for queries[0], which is", ([(ids - 2, scores)],), {}),
+        (ValueError, f"parts[1] has the id {2**62} for queries[1]", ([part, far],), {}),
+        (ValueError, f"the id {2**63 - 1} for queries[1]", ([part, last],), {"starts": [0, 1]}),
         (ValueError, "parts[0] has the id -1 with a score", ([(ids - 1, scores)],), {}),
         (ValueError, "parts[0] has scores that are NaN", ([(ids, nan)],), {}),
-        (ValueError, "k=0 is not at least 1", ([part], 0), {}),
+        (ValueError, "k=0 is not between 1 and the 2 columns of all parts", ([part], 0), {}),
+        (ValueError, "k=5 is not between 1 and the 4 columns", ([part, part], 5), {}),
+        (ValueError, f"k={10**30} is not between 1 and the 2 columns", ([part], 10**30), {}),
+        (ValueError, "k is an integer of 16610 bits", ([part], 10**5000), {}),
         (TypeError, "k must be an integer, got float", ([part], 2.0), {}),
         (ValueError, message, ([(ids[:, ::-1] - [[0], [0]], scores), (ids[[1, 1]], scores)],), {}),
         (ValueError, "starts has length 1, expected 2", ([part, part],), {"starts": [0]}),
-        (ValueError, "are not all between 0 and 2**62 - 1", ([part],), {"starts": [-1]}),
-        (TypeError, "starts must be an integer", ([part],), {"starts": [0.5]}),
-        (ValueError, "k=0 is not at least 1", ([(ids[:, :0], scores[:, :0])],), {}),
+        (ValueError, "starts[0]=-1 is not between 0 and 2**62 - 1", ([part],), {"starts": [-1]}),
+        (ValueError, f"starts[0]={2**62} is not between", ([part],), {"starts": [2**62]}),
+        (TypeError, "starts[0] must be an integer, got float", ([part],), {"starts": [0.5]}),
+        (TypeError, "starts must be a sequence of integers, got int", ([part],), {"starts": 3}),
+        (TypeError, "got generator", ([part],), {"starts": (i for i in range(1))}),
+        (TypeError, "got ndarray", ([part],), {"starts": np.array(0)}),
+        (
+            ValueError,
+            "k=0 is not between 1 and the 0 columns",
+            ([(ids[:, :0], scores[:, :0])],),
+            {},
+        ),
     ]
     for error, text, arguments, keywords in cases:
         with pytest.raises(error, match="^merge_topk: .*" + re.escape(text)):

@@ -263,12 +263,16 @@ def test_bad_arguments_are_one_clear_error(on):
     prepared = kernels.prepare(x, **on)
     for error, message, ids in (
         (TypeError, "ids must be an int64 array, got list", [0]),
-        (ValueError, "ids are not between 0 and 4", np.array([0, 5])),
-        (ValueError, "ids are not between 0 and 4", np.array([-1])),
+        (ValueError, r"ids\[1\]=5 is not between 0 and 4", np.array([0, 5])),
+        (ValueError, r"ids\[0\]=-1 is not between 0 and 4", np.array([-1])),
         (ValueError, r"ids has shape \(1, 1\), expected", np.array([[0]])),
     ):
         with pytest.raises(error, match=f"^values: {message}"):
             prepared.values(ids)
+    with pytest.raises(ValueError, match=r"^values: ids\[0\]=0 is given, of 0 items"):
+        prepared.head(0).values(np.array([0]))
+    with pytest.raises(TypeError, match=r"^head: n must be an integer, got float"):
+        prepared.head(7.0)
 
 
 # ---- files --------------------------------------------------------------------------------------
@@ -302,17 +306,31 @@ def test_what_is_saved_is_loaded(tmp_path, scan, metric, keep_exact, mmap):
     np.testing.assert_array_equal(kernels.Prepared.load(path).values(), half.values())
 
 
+def test_numbers_of_numpy_are_saved_too(tmp_path):
+    prepared, path = saved(tmp_path)
+    dataclasses.replace(prepared, dim=np.int64(23), count=np.int32(100)).save(path)
+    assert (kernels.Prepared.load(path).dim, len(kernels.Prepared.load(path))) == (23, 100)
+
+
+@pytest.mark.parametrize("code", [0x7F80, 0xFF80, 0x7FC1])
+def test_codes_that_are_not_finite_are_a_format_error(tmp_path, code):
+    _, path = saved(tmp_path, scan="bfloat16", keep_exact=False)
+    tensors, notes = read_tensors(path, mmap=False)
+    tensors["panels"].view(np.uint16)[3, 29] = code
+    write_tensors(path, tensors, notes)
+    with pytest.raises(firth.FormatError, match="tensor 'panels', panel 3: "):
+        kernels.Prepared.load(path)
+    assert len(kernels.Prepared.load(path, verify=False)) == 100
+
+
 def test_a_damaged_file_is_a_format_error(tmp_path):
     _, path = saved(tmp_path)
     data = path.read_bytes()
     for at in range(0, len(data), 97):
-        path.write_bytes(data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :])
-        with pytest.raises(firth.FormatError):
-            kernels.Prepared.load(path)
-    for at in range(0, len(data), 97):
-        path.write_bytes(data[:at])
-        with pytest.raises(firth.FormatError):
-            kernels.Prepared.load(path)
+        for damaged in (data[:at] + bytes([data[at] ^ 16]) + data[at + 1 :], data[:at]):
+            path.write_bytes(damaged)
+            with pytest.raises(firth.FormatError):
+                kernels.Prepared.load(path)
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -333,6 +351,7 @@ def test_a_file_that_contradicts_itself_is_a_format_error(tmp_path, exact):
         ({"scan": "float32"}, {}), ({"scan": 2}, {}), ({"items": 96}, {}), ({"items": 113}, {}),
         ({"items": -1}, {}), ({"items": "100"}, {}), ({"items": True}, {}), ({"dim": 25}, {}),
         ({"dim": 0}, {}), ({"dim": 23.0}, {}), ({"dim": 10**30}, {}), ({"items": 10**30}, {}),
+        ({"exact": not exact}, {}), ({"exact": None}, {}), ({"exact": int(exact)}, {}),
         ({}, {"panels": panels[1:]}), ({}, {"panels": panels.astype(np.uint64)}),
         ({}, {"panels": panels.view(np.uint8)}), ({}, {"panels": panels.view(np.int32)}),
         ({}, {"panels": panels[:, :, None]}), ({}, {"panels": None}), ({}, {"constants": None}),
@@ -345,9 +364,11 @@ def test_a_file_that_contradicts_itself_is_a_format_error(tmp_path, exact):
         cases += [({}, {"rows": tensors["rows"][:, 1:]}), ({}, {"rows": tensors["rows"][1:]})]
         cases += [({}, {"rows": tensors["rows"].astype(np.float64)}), ({"items": 101}, {})]
         cases += [({"scan": "float32"}, {"panels": None, "constants": constants[:, :-16]})]
+        cases += [({}, {"rows": None})]
     else:
         cases += [({}, constant(0, np.nan)), ({}, {"rows": np.zeros((100, 24), np.float32)})]
-        cases += [({"scan": "float32"}, {"panels": None})]
+        cases += [({"scan": "float32"}, {"panels": None}), ({}, {"rows": np.ones((100, 23), "f4")})]
+        cases += [({}, constant(0, 2.0**-127)), ({}, constant(2, 2.0**-126))]
     for notes, arrays in cases:
         changed = {**tensors, **arrays}
         changed = {name: changed[name] for name in changed if changed[name] is not None}
@@ -358,7 +379,7 @@ def test_a_file_that_contradicts_itself_is_a_format_error(tmp_path, exact):
         write_tensors(path, tensors, {"firth": text})
         with pytest.raises(firth.FormatError, match=str(path)):
             kernels.Prepared.load(path)
-    allowed = constant(0, np.nan) if exact else constant(2, 1e9)
+    allowed = constant(0, np.nan) if exact else constant(0, 2.0**-126)
     write_tensors(path, {**tensors, **allowed}, {"firth": json.dumps(note)})
     assert len(kernels.Prepared.load(path)) == 100
 

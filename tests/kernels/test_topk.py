@@ -239,6 +239,7 @@ def test_bad_arguments_are_one_clear_error(on):
     q, x = rows("gaussian", 2, 3, 11), rows("gaussian", 5, 3, 12)
     none, ready = np.array([-1, -1]), kernels.prepare(x, "dot", **on)
     mask, zeros = np.ones(5, bool), np.zeros(2, np.float32)
+    far, below = {"exclude": none + 6}, np.array([[-1, 4, 0], [1, 1, -2]])
     cases = [
         (ValueError, "k=0 is not between 1 and the 5 items", (q, x, 0), {}),
         (ValueError, "k=-1 is not between 1", (q, x, -1), {}),
@@ -267,12 +268,19 @@ def test_bad_arguments_are_one_clear_error(on):
         (TypeError, "threads must be an integer", (q, x, 1), {"threads": 1.5}),
         (ValueError, "dtype='f2' is neither float32 nor float64", (q, x, 1), {"dtype": "f2"}),
         (ValueError, "dtype=None is neither", (q, x, 1), {"dtype": None}),
+        (ValueError, "dtype='foo' is neither", (q, x, 1), {"dtype": "foo"}),
+        (ValueError, "dtype='f4,' is neither", (q, x, 1), {"dtype": "f4,"}),
+        (ValueError, "dtype=.int that cannot be shown. is", (q, x, 1), {"dtype": 10**5000}),
+        (ValueError, "metric=.int that cannot be", (q, x, 1), {"metric": 10**5000}),
+        (ValueError, "k is an integer of 16610 bits", (q, x, 10**5000), {}),
+        (ValueError, "threads is an integer of 16610 bits", (q, x, 1), {"threads": -(10**5000)}),
+        (ValueError, "threshold is an integer beyond all", (q, x, 1), {"threshold": 10**5000}),
         (TypeError, "exclude must be an int64 array, got list", (q, x, 1), {"exclude": [0, 1]}),
         (TypeError, "got int32", (q, x, 1), {"exclude": none.astype(np.int32)}),
         (ValueError, r"shape \(1,\), expected \(2,\) or", (q, x, 1), {"exclude": none[:1]}),
         (ValueError, r"shape \(1, 2\), expected", (q, x, 1), {"exclude": none[None]}),
-        (ValueError, "not between -1 and 4", (q, x, 1), {"exclude": none + 6}),
-        (ValueError, "not between -1 and 4", (q, x, 1), {"exclude": none[:, None] - 1}),
+        (ValueError, r"exclude has the id 5 for queries\[0\], .* -1 and 4", (q, x, 1), far),
+        (ValueError, r"the id -2 for queries\[1\], .* -1 and 4", (q, x, 1), {"exclude": below}),
         (TypeError, "mask must be a bool array, got int8", (q, x, 1), {"mask": mask.view("i1")}),
         (TypeError, "mask must be a bool array, got list", (q, x, 1), {"mask": [True] * 5}),
         (TypeError, "got MaskedArray", (q, x, 1), {"mask": np.ma.masked_array(mask)}),
@@ -284,11 +292,21 @@ def test_bad_arguments_are_one_clear_error(on):
         (TypeError, "threshold must be .*, got bool", (q, x, 1), {"threshold": True}),
         (TypeError, "float64 array, got float32", (q, x, 1), {"threshold": zeros}),
         (ValueError, r"shape \(3,\), expected \(2,\)", (q, x, 1), {"threshold": np.zeros(3)}),
+        (TypeError, "got MaskedConstant", (q, x, 1), {"threshold": np.ma.masked}),
+        (TypeError, "threshold must be .*, got bool", (q, x, 1), {"threshold": np.array(True)}),
+        (ValueError, "threshold=nan is neither", (q, x, 1), {"threshold": np.array(np.nan)}),
         (ValueError, r"threshold\[0\] is nan", (q, x, 1), {"threshold": none * np.nan}),
     ]  # fmt: skip
     for error, message, arguments, keywords in cases:
         with pytest.raises(error, match=f"^topk: .*{message}"):
             kernels.topk(*arguments, **keywords, **on)
+
+
+def test_a_threshold_without_axes_is_a_number(on):
+    items = rows("gaussian", 50, 8, 13)
+    wanted = kernels.topk(items[:3], items, 9, threshold=0.25, **on)
+    for threshold in (np.array(0.25), np.array(0.25, np.float32), np.float64(0.25)):
+        assert_same(kernels.topk(items[:3], items, 9, threshold=threshold, **on), wanted)
 
 
 def test_an_unknown_instruction_set_is_a_value_error():

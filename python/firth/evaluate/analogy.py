@@ -11,6 +11,7 @@ import numpy as np
 from firth import kernels
 from firth._errors import FormatError
 from firth._reading import AnyPath
+from firth._vectors import EPSILON
 from firth.evaluate.questions import fold, lines, quoted, rows
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Question = tuple[str, str, str, str]
 BLOCK = 4096  # questions per call of topk, which holds no scores
 SCORES = 1 << 23  # how many scores of 3CosMul are held at once
-EPSILON = 0.001  # keeps 3CosMul from dividing by zero, as in the paper
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,10 +24,13 @@ def array_module(function: str, **arrays: object) -> Any:
 
 
 def integer(function: str, name: str, value: object) -> int:
-    """Return a whole number as an int."""
+    """Return a whole number as an int that messages can show: Python refuses 4300 digits."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{function}: {name} must be an integer, got {type(value).__name__}")
-    return int(value)
+    number = int(value)
+    if number.bit_length() > 128:
+        raise ValueError(f"{function}: {name} is an integer of {number.bit_length()} bits")
+    return number
 
 
 def number_of_threads(function: str, threads: object) -> int:
@@ -44,7 +47,24 @@ def one_of(function: str, name: str, value: object, choices: tuple[str, ...]) ->
     """Raise unless the value is one of some texts."""
     if not isinstance(value, str) or value not in choices:
         *first, last = map(repr, choices)
-        raise ValueError(f"{function}: {name}={value!r} is neither {', '.join(first)} nor {last}")
+        raise ValueError(
+            f"{function}: {name}={shown(value)} is neither {', '.join(first)} nor {last}"
+        )
+
+
+def shown(value: object) -> str:
+    """Return a value as a message has it, also an integer that Python does not print."""
+    try:
+        return repr(value)
+    except ValueError:
+        return f"({type(value).__name__} that cannot be shown)"
+
+
+def first_outside(ids: Any, begin: int, end: int) -> int:
+    """Return the place, counted in C order, of the first id not in [begin, end), or -1."""
+    if not ids.size or (int(ids.min()) >= begin and int(ids.max()) < end):
+        return -1
+    return int(((ids < begin) | (ids >= end)).argmax())
 
 
 def float_rows(function: str, name: str, array: Any, xp: Any) -> Any:

@@ -11,11 +11,13 @@ from firth._backend import Longs, backend_of
 from firth._panels import MAX_INT8_DIM, PANEL, SCANS, panel_bytes, panels_of
 from firth.kernels._arguments import (
     array_module,
+    first_outside,
     float_rows,
     integer,
     not_finite,
     number_of_threads,
     one_of,
+    shown,
     typed,
 )
 from firth.kernels._prepared import METRICS, Prepared
@@ -82,7 +84,7 @@ def prepare(
     one_of("prepare", "metric", metric, METRICS)
     one_of("prepare", "scan", scan, ("auto", *SCANS))
     if not isinstance(keep_exact, (bool, np.bool_)):
-        raise TypeError(f"prepare: keep_exact={keep_exact!r} is not False or True")
+        raise TypeError(f"prepare: keep_exact={shown(keep_exact)} is not False or True")
     chosen: str = scan if scan != "auto" else "int8" if dim <= MAX_INT8_DIM else "float32"
     if chosen == "int8" and dim > MAX_INT8_DIM:
         raise ValueError(f"prepare: scan='int8' takes at most {MAX_INT8_DIM} columns, got {dim}")
@@ -196,10 +198,14 @@ def topk(
 
     Notes
     -----
+    Rows that were changed after :func:`prepare` saw them, or in which NaN was put since, are not
+    looked for: answers are then of no meaning.
+
     A scan of float32 values or of shorter codes, with a rigorous bound of its error, discards what
     cannot be among the k best; the rest is scored in float64 [1]_. Memory beyond queries, items and
-    result is for each thread the codes of a group of up to 1024 queries, lists of at most 64 MB (or
-    of one query, 80 k + 2048 bytes, where that is more) and a chunk of 192 items.
+    result is for each thread the codes of a group of up to 1024 queries, 8 dim bytes a query, lists
+    of at most 64 MB (or of one query, 80 k + 2048 bytes, where that is more) and a chunk of 192
+    items; and for all (q, k) float64 scores, if float32 is returned, and a sorted copy of exclude.
 
     .. [1] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1.
 
@@ -285,9 +291,12 @@ def _aligned(xp: Any, shape: tuple[int, int], dtype: type[np.generic]) -> Any:
 
 
 def _precision(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    found = np.dtype(dtype) if dtype is not None else None
+    try:
+        found = np.dtype(dtype) if dtype is not None else None
+    except (TypeError, ValueError, SyntaxError):  # numpy's, which names no argument
+        found = None
     if found is None or found not in (np.float32, np.float64):
-        raise ValueError(f"topk: dtype={dtype!r} is neither float32 nor float64")
+        raise ValueError(f"topk: dtype={shown(dtype)} is neither float32 nor float64")
     return found
 
 
@@ -297,8 +306,13 @@ def _excluded(exclude: Any, queries: int, items: int, xp: Any) -> Any:
         return xp.empty((queries, 0), dtype=np.int64)
     typed("topk", "exclude", exclude, np.int64, ((queries,), (queries, None)))
     exclude = xp.ascontiguousarray(exclude).reshape(queries, -1 if queries else 0)
-    if exclude.size and (int(exclude.min()) < -1 or int(exclude.max()) >= items):
-        raise ValueError(f"topk: exclude has ids not between -1 and {items - 1}")
+    place = first_outside(exclude, -1, items)
+    if place >= 0:
+        query, column = divmod(place, exclude.shape[1])
+        raise ValueError(
+            f"topk: exclude has the id {exclude[query, column]} for queries[{query}], which is not "
+            f"between -1 and {items - 1}"
+        )
     return xp.sort(exclude, axis=1) if exclude.shape[1] > 1 else exclude
 
 
@@ -332,7 +346,9 @@ def _thresholds(threshold: Any, queries: int, xp: Any) -> Any:
     """Return the least score wanted of each query."""
     if threshold is None:
         return xp.full(queries, -np.inf)
-    if not hasattr(threshold, "dtype") or np.ndim(threshold) == 0:
+    if getattr(threshold, "ndim", 0) == 0:
+        if hasattr(threshold, "dtype") and not isinstance(threshold, np.ma.MaskedArray):
+            threshold = threshold.item()
         if isinstance(threshold, bool) or not isinstance(
             threshold, (int, float, np.integer, np.floating)
         ):
@@ -340,8 +356,8 @@ def _thresholds(threshold: Any, queries: int, xp: Any) -> Any:
             raise TypeError(f"topk: threshold must be a number or a float64 array, got {what}")
         try:
             number = float(threshold)
-        except OverflowError:
-            number = math.inf
+        except OverflowError as error:
+            raise ValueError("topk: threshold is an integer beyond all floats") from error
         if not number < np.inf:
             raise ValueError(f"topk: threshold={threshold} is neither finite nor -inf")
         return xp.full(queries, number)

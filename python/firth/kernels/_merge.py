@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from firth.kernels._arguments import array_module, integer, typed
+from firth.kernels._arguments import array_module, first_outside, integer, typed
 
 _LAST = np.iinfo(np.int64).max
+_END = 2**62  # of ids and of starts, so that a sum of both is less than _LAST
 
 
 def merge_topk(
@@ -26,13 +27,13 @@ def merge_topk(
     ----------
     parts
         Pairs (ids, scores) of (q, k_i) int64 and float32 or float64, as :func:`topk` returns them;
-        -1 with -inf is padding.
+        ids are less than 2**62, and -1 with -inf is padding.
     k
-        How many to return for each query; None for the most columns of a part. What the parts do
-        not have is padded.
+        How many to return for each query, from 1 to the columns of all parts together; None for the
+        most columns of a part.
     starts
-        For each part the id of its shard's first item, which is added to the part's ids; None if
-        the ids are those of the whole already.
+        For each part the id of its shard's first item, less than 2**62, which is added to the
+        part's ids; None if the ids are those of the whole already.
 
     Returns
     -------
@@ -45,7 +46,8 @@ def merge_topk(
     ------
     TypeError, ValueError
         If a part has another shape or dtype, or `k` or `starts` do not fit; if a score is NaN, an
-        id is below -1, padding has a score, or one item stands twice in an answer.
+        id is not between -1 and 2**62 - 1, padding has a score, or one item stands twice in an
+        answer.
 
     Examples
     --------
@@ -65,19 +67,19 @@ def merge_topk(
                 f"merge_topk: parts[{number}] has {len(ids)} queries and {scores.dtype} scores, "
                 f"expected {len(first[0])} and {first[1].dtype} as in parts[0]"
             )
-    widest = max(ids.shape[1] for ids, _ in pairs)
-    k = widest if k is None else integer("merge_topk", "k", k)
-    if k < 1:
-        raise ValueError(f"merge_topk: k={k} is not at least 1")
+    columns = [ids.shape[1] for ids, _ in pairs]
+    k = max(columns) if k is None else integer("merge_topk", "k", k)
+    if not 1 <= k <= sum(columns):
+        raise ValueError(
+            f"merge_topk: k={k} is not between 1 and the {sum(columns)} columns of all parts"
+        )
     names = {f"parts[{i}]": array for i, pair in enumerate(pairs) for array in pair}
     xp = array_module("merge_topk", **names)
     offsets = _offsets(starts, len(pairs))
     # Padding gets the last id, so that it comes behind every item with a score of -inf.
     moved = [xp.where(pair[0] < 0, _LAST, pair[0] + offsets[i]) for i, pair in enumerate(pairs)]
-    queries, room = len(first[0]), max(0, k - sum(ids.shape[1] for ids in moved))
-    ids = xp.concatenate([*moved, xp.full((queries, room), _LAST)], axis=1)
-    padding = xp.full((queries, room), -np.inf, dtype=first[1].dtype)
-    scores = xp.concatenate([*(scores for _, scores in pairs), padding], axis=1)
+    ids = xp.concatenate(moved, axis=1)
+    scores = xp.concatenate([scores for _, scores in pairs], axis=1)
     order = xp.argsort(ids, axis=1, kind="stable")
     ids, scores = (xp.take_along_axis(array, order, axis=1) for array in (ids, scores))
     twice = (ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] < _LAST)
@@ -101,8 +103,13 @@ def _checked(number: int, part: Any) -> tuple[Any, Any]:
     typed("merge_topk", f"{name} ids", ids, np.int64, ((None, None),))
     dtype = np.float32 if getattr(scores, "dtype", None) == np.float32 else np.float64
     typed("merge_topk", f"{name} scores", scores, dtype, (ids.shape,))
-    if bool((ids < -1).any()):
-        raise ValueError(f"merge_topk: {name} has ids below -1")
+    place = first_outside(ids, -1, _END)
+    if place >= 0:
+        query, column = divmod(place, ids.shape[1])
+        raise ValueError(
+            f"merge_topk: {name} has the id {ids[query, column]} for queries[{query}], which is "
+            "not between -1 and 2**62 - 1"
+        )
     if bool(np.isnan(scores).any()):
         raise ValueError(f"merge_topk: {name} has scores that are NaN")
     if bool(((ids < 0) & (scores > -np.inf)).any()):
@@ -113,9 +120,13 @@ def _checked(number: int, part: Any) -> tuple[Any, Any]:
 def _offsets(starts: Sequence[int] | None, parts: int) -> list[int]:
     if starts is None:
         return [0] * parts
+    if not isinstance(starts, (Sequence, np.ndarray)) or getattr(starts, "ndim", 1) == 0:
+        what = type(starts).__name__
+        raise TypeError(f"merge_topk: starts must be a sequence of integers, got {what}")
     if len(starts) != parts:
         raise ValueError(f"merge_topk: starts has length {len(starts)}, expected {parts}")
-    offsets = [integer("merge_topk", "starts", start) for start in starts]
-    if min(offsets) < 0 or max(offsets) >= 2**62:
-        raise ValueError(f"merge_topk: starts={offsets} are not all between 0 and 2**62 - 1")
+    offsets = [integer("merge_topk", f"starts[{i}]", start) for i, start in enumerate(starts)]
+    for i, offset in enumerate(offsets):
+        if not 0 <= offset < _END:
+            raise ValueError(f"merge_topk: starts[{i}]={offset} is not between 0 and 2**62 - 1")
     return offsets

@@ -12,10 +12,12 @@ from firth._backend import Bytes, Floats, Longs
 from firth._errors import FormatError
 from firth._panels import MAX_INT8_DIM, PANEL, SCANS, panel_bytes, panels_of, values_of
 from firth._reading import AnyPath
-from firth.kernels._arguments import array_module, integer, one_of, typed
+from firth.kernels._arguments import array_module, first_outside, integer, one_of, typed
 
 METRICS = ("cosine", "dot")
 VERSION = 1
+
+_BLOCK = 1 << 22  # codes looked at in one step
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -66,7 +68,9 @@ class Prepared:
     def __post_init__(self) -> None:
         one_of("Prepared", "metric", self.metric, METRICS)
         one_of("Prepared", "scan", self.scan, SCANS)
-        n, dim = (integer("Prepared", name, getattr(self, name)) for name in ("count", "dim"))
+        for name in ("count", "dim"):  # plain integers, which the note in a file can have
+            object.__setattr__(self, name, integer("Prepared", name, getattr(self, name)))
+        n, dim = self.count, self.dim
         if n < 0 or dim < 1 or (self.scan == "int8" and dim > MAX_INT8_DIM):
             raise ValueError(
                 f"Prepared: {n} items of {dim} dimensions are too few or too wide for {self.scan}"
@@ -114,8 +118,8 @@ class Prepared:
 
         Raises
         ------
-        ValueError
-            If `n` is not between 0 and the number of items.
+        TypeError, ValueError
+            If `n` is no integer, or not between 0 and the number of items.
         """
         n = integer("head", "n", n)
         if not 0 <= n <= len(self):
@@ -157,8 +161,10 @@ class Prepared:
         xp = array_module("values", constants=self.constants, ids=ids)
         if ids is not None:
             typed("values", "ids", ids, np.int64, ((None,),))
-            if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= len(self)):
-                raise ValueError(f"values: ids are not between 0 and {len(self) - 1}")
+            at = first_outside(ids, 0, len(self))
+            if at >= 0:
+                allowed = f"not between 0 and {len(self) - 1}" if len(self) else "given, of 0 items"
+                raise ValueError(f"values: ids[{at}]={ids[at]} is {allowed}")
         if self.rows is not None:
             return self.rows if ids is None else self.rows[ids]
         wanted = xp.arange(len(self)) if ids is None else ids
@@ -186,6 +192,7 @@ class Prepared:
             "scan": self.scan,
             "items": len(self),
             "dim": self.dim,
+            "exact": self.exact,
         }
         # In this order, and as words like those of the rows, panels begin at a cache line.
         tensors: dict[str, npt.NDArray[Any]] = {"constants": self.constants}
@@ -210,7 +217,8 @@ class Prepared:
             Map it, so that it is read where it is needed and shared by processes; otherwise read it
             into memory.
         verify
-            Hold every byte against its checksum, at about 1 GB/s.
+            Hold every byte against its checksum, at about 1 GB/s, and look for codes that are not
+            finite.
 
         Raises
         ------
@@ -242,7 +250,12 @@ class Prepared:
             )
         except (TypeError, ValueError) as error:
             raise FormatError(path, "tensors", "a prepared matrix", str(error)) from None
+        if note.get("exact") is not prepared.exact:
+            found = f"{note.get('exact')!r:.80}, and {'' if prepared.exact else 'no '}rows"
+            raise FormatError(path, "header", "exact: true with rows or false without", found)
         _check_constants(path, prepared)
+        if verify and prepared.scan == "bfloat16" and not prepared.exact:
+            _check_codes(path, prepared)
         return prepared
 
 
@@ -261,13 +274,26 @@ def _note(path: AnyPath, text: str) -> dict[str, object]:
 def _check_constants(path: AnyPath, prepared: Prepared) -> None:
     """Raise unless the constants can be what the kernels compute bounds with."""
     grains, lengths, rests = prepared.constants
-    sound = (grains > 0) & (grains < np.inf)
     if prepared.exact:
-        sound |= np.isnan(grains)
-    for array in (lengths, rests):
-        sound &= (array >= 0) & (array < np.inf)
+        expected = "grain > 0 or NaN, length >= 0 and rest >= 0"
+        sound = ~(grains <= 0) & (grains != np.inf) & (rests >= 0) & (rests < np.inf)
+    else:  # codes are divided by grains, and nothing of the rows was lost
+        expected = "grain >= 2**-126, length >= 0 and rest 0"
+        sound = (grains >= 2.0**-126) & (grains < np.inf) & (rests == 0)
+    sound &= (lengths >= 0) & (lengths < np.inf)
     if not sound.all():
         at = int(sound.argmin())
         found = f"{grains[at]}, {lengths[at]} and {rests[at]}"
         where = f"tensor 'constants' of item {at}"
-        raise FormatError(path, where, "grain > 0, length >= 0 and rest >= 0", found)
+        raise FormatError(path, where, expected, found)
+
+
+def _check_codes(path: AnyPath, prepared: Prepared) -> None:
+    """Raise unless all bfloat16 codes are finite: no rows are there to be looked at instead."""
+    panels: Any = prepared.panels
+    step = max(1, 2 * _BLOCK // max(1, panels.shape[1]))
+    for begin in range(0, len(panels), step):
+        wrong = (panels[begin : begin + step].view(np.uint16) & 0x7F80) == 0x7F80
+        if wrong.any():
+            panel = begin + int(wrong.any(axis=1).argmax())
+            raise FormatError(path, f"tensor 'panels', panel {panel}", "codes", "one not finite")

@@ -255,7 +255,7 @@ def main() -> None:
             rows = timed(peers, items.shape, queries, batch, k, options.rounds)
             for row in rows:
                 print(shown(row, *answered[row["peer"], k]), flush=True)
-            result["rows"] += rows
+            result["rows"] += [{n: v for n, v in row.items() if n != "ratios"} for row in rows]
     if options.save:
         print(f"written to {save(f'topk, {title}', result)}")
 

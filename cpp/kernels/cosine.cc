@@ -191,7 +191,7 @@ void end_topk(const TopK& args, i64 query) {
       const char* values = reinterpret_cast<const char*>(args.items.rows + waiting[i].id * args.items.dim);
       for (i64 at = 0; at < 4 * args.items.dim; at += 64) __builtin_prefetch(values + at);
     }
-  score_waiting(args, query, reinterpret_cast<float*>(desk_of(args).space));
+  score_waiting(args, query, standing.waiting, reinterpret_cast<float*>(desk_of(args).space));
 }
 
 void prepare(const Prepare& args, Range range) {

@@ -87,7 +87,7 @@ struct TopK {
   i64* bad_item;              // the smallest row found that is not finite; starts at items.count
 };
 
-FIRTH_HD i64 waiting_room(i64 k) { return 4 * k + 128; }
+FIRTH_HD i64 waiting_room(i64 k) { return 8 * k + 256; }
 
 // Items are scanned in chunks of so many panels. Scratch holds the queries' codes, tests and scores and one such chunk.
 constexpr i64 kChunkPanels = 12;
@@ -263,13 +263,15 @@ FIRTH_HD bool left_out(const TopK& args, i64 query, i64 id) {
   return false;
 }
 
-// Scores what waits for a query and cannot be discarded; `row` is dim floats of scratch, for items kept as codes only.
-FIRTH_HD void score_waiting(const TopK& args, i64 query, float* scratch) {
+// Scores the first `many` that wait for a query, but for those that are discarded by then; `scratch` is dim floats, for
+// items kept as codes only.
+FIRTH_HD void score_waiting(const TopK& args, i64 query, i64 many, float* scratch) {
   Standing& standing = args.standings[query];
   Possible* waiting = args.waiting + query * waiting_room(args.k);
   Candidate* heap = args.heaps + query * args.k;
   const float* values = row(args.queries, query);
-  for (i64 i = 0; i < standing.waiting; ++i) {
+  if (many > standing.waiting) many = standing.waiting;
+  for (i64 i = 0; i < many; ++i) {
     if (waiting[i].high < standing.reach) continue;
     const i64 id = waiting[i].id;
     const float* item = item_values(args.items, id, scratch);
@@ -281,18 +283,24 @@ FIRTH_HD void score_waiting(const TopK& args, i64 query, float* scratch) {
     const double reach = reach_of(standing, heap[0].score, args.items.cosine);
     if (standing.norm > 0 && reach > standing.reach) standing.reach = reach;
   }
-  standing.waiting = 0;
+  standing.waiting -= many;
+  for (i64 i = 0; i < standing.waiting; ++i) waiting[i] = waiting[many + i];
 }
 
-// Lets an item wait; when the room is full, makes room.
+// Lets an item wait; when the room is full, makes room: by what waits, then by scoring the k with the best lower
+// bounds, which thin_out has put first, then by scoring them all.
 FIRTH_HD void wait(const TopK& args, i64 query, Possible possible, float* scratch) {
   Standing& standing = args.standings[query];
   Possible* waiting = args.waiting + query * waiting_room(args.k);
   if (possible.high < standing.reach || left_out(args, query, possible.id)) return;
   waiting[standing.waiting++] = possible;
-  if (standing.waiting < waiting_room(args.k)) return;
+  const i64 room = waiting_room(args.k);
+  if (standing.waiting < room) return;
   thin_out(standing, waiting, args.k);
-  if (2 * standing.waiting > waiting_room(args.k)) score_waiting(args, query, scratch);
+  if (2 * standing.waiting <= room) return;
+  score_waiting(args, query, args.k, scratch);
+  thin_out(standing, waiting, args.k);
+  if (4 * standing.waiting > 3 * room) score_waiting(args, query, room, scratch);
 }
 
 }  // namespace firth

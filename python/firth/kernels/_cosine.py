@@ -204,7 +204,7 @@ def topk(
     A scan of float32 values or of shorter codes, with a rigorous bound of its error, discards what
     cannot be among the k best; the rest is scored in float64 [1]_. Memory beyond queries, items and
     result is for each thread the codes of a group of up to 1024 queries, 8 dim bytes a query, lists
-    of at most 64 MB (or of one query, 80 k + 2048 bytes, where that is more) and a chunk of 192
+    of at most 64 MB (or of one query, 144 k + 4096 bytes, where that is more) and a chunk of 192
     items; and for all (q, k) float64 scores, if float32 is returned, and a sorted copy of exclude.
 
     .. [1] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section 3.1.

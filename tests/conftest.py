@@ -4,10 +4,11 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from firth import _arrays, _cpu
+from firth import Embedding, _arrays, _cpu
 
 # A busy machine is no failure: neither a deadline nor the check that drawing examples is quick.
 unhurried = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -63,3 +64,12 @@ def file(tmp_path_factory):
         return folder / name
 
     return write
+
+
+@pytest.fixture(scope="module")
+def many():
+    """An embedding of 500 keys, one of them without a direction and two that are the same."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((500, 7)).astype(np.float32)
+    vectors[17], vectors[18] = 0, vectors[19]
+    return Embedding([f"w{row}" for row in range(500)], vectors)

@@ -3,14 +3,16 @@
 // Rows are gaussian, or those of a file of float32.
 // Usage: bench_cosine [items=1000000] [dim=100] [k=10] [file]
 //
-// The ladder (1 M x 100, k = 10, one core; queries/s at batch 1024 unless said otherwise, each pair in one run):
+// The ladder (1 M x 100, k = 10, one core; queries/s at batch 1024; of several runs, which
+// differ by a fifth):
 //   float32 in register tiles of 8 x 48, every item that passes scored at once     570
 //   int8 codes, dpbusd in the same tiles, items wait with their bounds            1 800   batch 1: 3 to 5 times float32
 //   AMX, tiles of 32 x 32 that begin with each query's bias: loading it took a third   2 400
 //   AMX, tiles that begin with zero, the bias in the test                         3 500
 //   room to wait 4 k + 128, not 2 k + 64: less is scored early (k = 100: 200 items a query, not 800)
 //   room 8 k + 256, and of a full one the k with the best lower bounds are scored first (k = 100, word vectors tiled
-//   with noise of a tenth: 1 100 items a query, not 2 060)                         825 -> 1 055
+//   with noise of a tenth: 1 100 items a query, not 2 060)                         825 -> 1 055; bench/peers/topk.py
+//   showed no gain beyond its noise
 // Not kept: a block looked at while the unit works on the next (the core does that by itself); the next chunk fetched
 // ahead (batch 1 and 32: nothing, the machine's prefetch does); lists of a group that fit the L2 (k = 100: nothing);
 // dpbf16ps instead of a shift and two multiplications (half the speed on Sapphire Rapids).

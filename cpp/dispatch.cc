@@ -15,9 +15,18 @@ namespace firth {
 namespace {
 
 // Two names: a level that has something for some kernels only shares the others with the level before it.
-#define FIRTH_TABLE(level, other, scan)                                                                     \
-  {#level,      scan,           other::tokens, other::negative_sampling, level::prepare, level::begin_topk, \
-   level::topk, level::end_topk}
+#define FIRTH_TABLE(level, other, scan) \
+  {#level,                              \
+   scan,                                \
+   other::tokens,                       \
+   other::negative_sampling,            \
+   other::subwords,                     \
+   other::bag_means,                    \
+   other::subword_means,                \
+   level::prepare,                      \
+   level::begin_topk,                   \
+   level::topk,                         \
+   level::end_topk}
 
 #if defined(__x86_64__)
 

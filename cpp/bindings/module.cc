@@ -24,6 +24,7 @@ PYBIND11_MODULE(_cpu, module, pybind11::mod_gil_not_used()) {
   using namespace firth;
   bind_tokens(module);
   bind_negative_sampling(module);
+  bind_subwords(module);
   bind_cosine(module);
   module.def("draws", &draws, py::arg("seed"), py::arg("stream"), py::arg("epoch"), py::arg("first"), py::arg("count"));
   module.def("isas", [] {

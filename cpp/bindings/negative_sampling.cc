@@ -25,12 +25,14 @@ struct alignas(128) Done {
 // number that is not finite or -1, position of the first id that is no word or -1). `progress`, unless None, is called
 // now and then with (tokens done, loss so far, pairs so far).
 py::tuple train(Array<float> input, Array<float> output, const Array<u32>& ids, const Array<i64>& offsets,
-                const Array<u32>& keep, const Array<u32>& noise, u32 window, u32 negative, bool cbow, i64 block,
-                i64 shared, i64 piece, u64 seed, u32 epoch, double lr_begin, double lr_end, int threads,
-                const std::string& isa, const py::object& progress) {
+                const Array<i64>& bag_offsets, const Array<u32>& bag_ids, const Array<u32>& keep,
+                const Array<u32>& noise, u32 window, u32 negative, bool cbow, i64 block, i64 shared, i64 piece,
+                u64 seed, u32 epoch, double lr_begin, double lr_end, int threads, const std::string& isa,
+                const py::object& progress) {
   NegativeSampling args{};
   args.input = mutable_view(input);
   args.output = mutable_view(output);
+  if (bag_offsets.shape(0) > 0) args.bags = {bag_offsets.data(), bag_ids.data()};
   args.ids = ids.data();
   args.offsets = offsets.data();
   args.tokens = ids.shape(0);
@@ -127,10 +129,11 @@ Array<u32> alias_table(const Array<double>& weights) {
 
 void bind_negative_sampling(py::module_& module) {
   module.def("negative_sampling", &train, py::kw_only(), py::arg("input").noconvert(), py::arg("output").noconvert(),
-             py::arg("ids").noconvert(), py::arg("offsets").noconvert(), py::arg("keep").noconvert(),
-             py::arg("noise").noconvert(), py::arg("window"), py::arg("negative"), py::arg("cbow"), py::arg("block"),
-             py::arg("shared"), py::arg("piece"), py::arg("seed"), py::arg("epoch"), py::arg("lr_begin"),
-             py::arg("lr_end"), py::arg("threads"), py::arg("isa"), py::arg("progress"));
+             py::arg("ids").noconvert(), py::arg("offsets").noconvert(), py::arg("bag_offsets").noconvert(),
+             py::arg("bag_ids").noconvert(), py::arg("keep").noconvert(), py::arg("noise").noconvert(),
+             py::arg("window"), py::arg("negative"), py::arg("cbow"), py::arg("block"), py::arg("shared"),
+             py::arg("piece"), py::arg("seed"), py::arg("epoch"), py::arg("lr_begin"), py::arg("lr_end"),
+             py::arg("threads"), py::arg("isa"), py::arg("progress"));
   module.def("alias_table", &alias_table, py::kw_only(), py::arg("weights").noconvert());
 }
 

@@ -5,6 +5,7 @@
 #include "firth/array.h"
 #include "firth/cosine.h"
 #include "firth/negative_sampling.h"
+#include "firth/subwords.h"
 #include "firth/tokens.h"
 
 // topk works in three acts: begin_topk starts all queries (and returns the first that is not finite, or -1), topk scans
@@ -22,6 +23,9 @@
   namespace level {                                       \
   void tokens(const Tokens&, Range);                      \
   void negative_sampling(const NegativeSampling&, Range); \
+  void subwords(const Subwords&, Range);                  \
+  void bag_means(const BagMeans&, Range);                 \
+  void subword_means(const SubwordMeans&, Range);         \
   }
 
 namespace firth {
@@ -31,6 +35,9 @@ struct Kernels {
   Scan scan;  // of many queries over items that were not prepared
   void (*tokens)(const Tokens&, Range);
   void (*negative_sampling)(const NegativeSampling&, Range);
+  void (*subwords)(const Subwords&, Range);
+  void (*bag_means)(const BagMeans&, Range);
+  void (*subword_means)(const SubwordMeans&, Range);
   void (*prepare)(const Prepare&, Range);
   i64 (*begin_topk)(const TopK&);
   void (*topk)(const TopK&, Range);

@@ -90,6 +90,8 @@ class Backend(Protocol):
         output: Floats,
         ids: Ids,
         offsets: Longs,
+        bag_offsets: Longs,
+        bag_ids: Ids,
         keep: Ids,
         noise: Ids,
         window: int,
@@ -108,6 +110,50 @@ class Backend(Protocol):
     ) -> tuple[float, int, int, int, int]: ...
 
     def alias_table(self, *, weights: Doubles) -> Ids: ...
+
+    # subwords
+
+    def subwords(
+        self,
+        *,
+        text: Bytes,
+        begins: Longs,
+        ends: Longs,
+        min_n: int,
+        max_n: int,
+        buckets: int,
+        hashes: int,
+        offsets: Longs,
+        ids: Ids | None,
+        threads: int,
+        isa: str,
+    ) -> None:
+        """Without ``ids`` write the size of each bag into ``offsets[1:]``; with them the bags, where
+        the offsets say. Words are ``text[begins[w]:ends[w]]``.
+        """
+
+    def bag_means(
+        self, *, table: Floats, offsets: Longs, ids: Ids, means: Floats, threads: int, isa: str
+    ) -> None:
+        """Fill ``means`` (bags, dim) with the mean of the rows of each bag, 0 for empty ones."""
+
+    def subword_means(
+        self,
+        *,
+        text: Bytes,
+        begins: Longs,
+        ends: Longs,
+        min_n: int,
+        max_n: int,
+        buckets: int,
+        hashes: int,
+        table: Floats,
+        first_row: int,
+        means: Floats,
+        threads: int,
+        isa: str,
+    ) -> None:
+        """Fill ``means`` (words, dim) with those of the words' bags, bucket i being ``table[first_row + i]``."""
 
     # topk and prepare
 

@@ -52,6 +52,8 @@ def negative_sampling(
     output: Floats,
     ids: Ids,
     offsets: Longs,
+    bag_offsets: Longs,
+    bag_ids: Ids,
     keep: Ids,
     noise: Ids,
     window: int,
@@ -69,6 +71,41 @@ def negative_sampling(
     progress: Callable[[int, float, int], object] | None,
 ) -> tuple[float, int, int, int, int]: ...
 def alias_table(*, weights: Doubles) -> Ids: ...
+
+# subwords
+
+def subwords(
+    *,
+    text: Bytes,
+    begins: Longs,
+    ends: Longs,
+    min_n: int,
+    max_n: int,
+    buckets: int,
+    hashes: int,
+    offsets: Longs,
+    ids: Ids | None,
+    threads: int,
+    isa: str,
+) -> None: ...
+def bag_means(
+    *, table: Floats, offsets: Longs, ids: Ids, means: Floats, threads: int, isa: str
+) -> None: ...
+def subword_means(
+    *,
+    text: Bytes,
+    begins: Longs,
+    ends: Longs,
+    min_n: int,
+    max_n: int,
+    buckets: int,
+    hashes: int,
+    table: Floats,
+    first_row: int,
+    means: Floats,
+    threads: int,
+    isa: str,
+) -> None: ...
 
 # topk and prepare
 

@@ -27,6 +27,12 @@ struct Matrix {
   i64 rows, dim;
 };
 
+// Bag b is ids[offsets[b], offsets[b + 1]).
+struct Bags {
+  const i64* offsets;  // (bags + 1,), or null where there are none
+  const u32* ids;
+};
+
 template <class T>
 FIRTH_HD T* row(const Matrix<T>& matrix, i64 index) {
   return matrix.data + index * matrix.dim;

@@ -14,6 +14,11 @@
 //
 // CBOW adds the whole error to each row of the company, as word2vec.c does, not its share of the mean.
 //
+// With bags, word w is the rows bags[w] of `input` instead of row w: u_i is their mean, in CBOW the mean of all rows of
+// all the company's bags, and each row takes the whole error. A word whose bag is empty is a zero row that stays zero.
+// Bojanowski, Grave, Joulin and Mikolov, "Enriching word vectors with subword information" (2017), section 3.2; the
+// mean instead of the sum and the whole error are as in the program fastText.
+//
 // Draws (random.h) depend on the position in the corpus only, so neither threads nor cuts change which pairs are
 // trained. What does depend on them is the order of the updates: threads write rows without locks (Hogwild: Niu et al.,
 // 2011), the one exception to the law that any cut of the range gives the same answer.
@@ -40,7 +45,8 @@ struct NoiseColumn {
 };
 
 struct NegativeSampling {
-  Matrix<float> input, output;  // (words, dim) each
+  Matrix<float> input, output;  // (words, dim) each; input with bags: (rows, dim)
+  Bags bags;                    // of the words, or none
   const u32* ids;               // (tokens,)
   const i64* offsets;           // (sentences + 1,)
   i64 tokens, sentences;

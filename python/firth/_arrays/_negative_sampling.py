@@ -55,6 +55,8 @@ def negative_sampling(
     output: Floats,
     ids: Ids,
     offsets: Longs,
+    bag_offsets: Longs,
+    bag_ids: Ids,
     keep: Ids,
     noise: Ids,
     window: int,

@@ -7,17 +7,22 @@ from firth.kernels._cosine import prepare, topk
 from firth.kernels._merge import merge_topk
 from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
 from firth.kernels._prepared import Prepared
+from firth.kernels._subwords import Bags, bag_means, subword_means, subwords
 from firth.kernels._tokens import Tokens, tokens
 
 __all__ = [
+    "Bags",
     "Pass",
     "Prepared",
     "Tokens",
+    "bag_means",
     "keep_chances",
     "merge_topk",
     "negative_sampling",
     "noise",
     "prepare",
+    "subword_means",
+    "subwords",
     "tokens",
     "topk",
 ]

@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
+from firth.kernels._subwords import Bags
+
+
+_NO_BAGS = Bags(np.zeros(0, np.int64), np.zeros(0, np.uint32))
 
 
 class Pass(NamedTuple):
@@ -131,6 +135,7 @@ def negative_sampling(
     *,
     keep: Ids,
     noise: Ids,
+    bags: Bags | None = None,
     window: int = 5,
     negative: int = 5,
     cbow: bool = False,
@@ -264,6 +269,8 @@ def negative_sampling(
         output=output,
         ids=ids,
         offsets=offsets,
+        bag_offsets=_NO_BAGS.offsets if bags is None else bags.offsets,
+        bag_ids=_NO_BAGS.ids if bags is None else bags.ids,
         keep=keep,
         noise=noise,
         window=window,

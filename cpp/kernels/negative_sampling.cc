@@ -73,7 +73,7 @@ Work carve(const NegativeSampling& a) {
   w.band_scores = arena.take<float>(company * w.width);
   w.noise_scores = arena.take<float>(a.shared * w.width);
   w.weights = arena.take<float>(a.shared * w.width);
-  w.ahead = {arena.take<const float*>(rows_ahead(a)), a.input.dim, 0, 0, 0};
+  w.ahead = {arena.take<const float*>(2 * a.block + static_cast<i64>(a.window) + a.shared), a.input.dim, 0, 0};
   w.shares = arena.take<float>(company * w.width);
   return w;
 }
@@ -135,7 +135,7 @@ Range reachable_centres(const NegativeSampling& a, const Block& b, i64 at, i64 c
   return {begin < 0 ? 0 : begin, end > b.centres ? b.centres : end};
 }
 
-constexpr i64 kStops = 30;  // in a block, at which rows of the next one are fetched
+constexpr i64 kFetched = 4;  // rows of the next block at each of some thirty stops in a block
 
 // product() eight rows at a time, with rows of the next block fetched in between.
 void product_fetching(Ahead* ahead, Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row,
@@ -143,7 +143,7 @@ void product_fetching(Ahead* ahead, Into into, i64 rows, i64 vectors, i64 depth,
   for (i64 r = 0; r < rows; r += 8) {
     const i64 now = rows - r < 8 ? rows - r : 8;
     product(into, now, vectors, depth, {a.data + r * a.row, a.row, a.column}, b, b_row, c + r * c_row, c_row);
-    ahead->fetch();
+    ahead->fetch(kFetched);
   }
 }
 
@@ -206,7 +206,7 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
 
   for (i64 i = 0; i < b.centres; i += kGroup) {
     const i64 group = group_at(i, b.centres);
-    w.ahead.fetch();
+    w.ahead.fetch(kFetched);
     const Range rows = reachable(a, b, i, group);
     float* steps = w.centre_steps + i * w.stride;
     product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * w.width + i, 1, w.width},
@@ -216,7 +216,7 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
                    w.centre_steps, w.stride);
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
-    w.ahead.fetch();
+    w.ahead.fetch(kFetched);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
             {w.band_scores + j * w.width + centres.begin, w.width, 1}, w.centres + centres.begin * w.stride, w.stride,
@@ -245,7 +245,7 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   }
   for (i64 i = 0; i < b.centres; i += kGroup) {
     const i64 group = group_at(i, b.centres);
-    w.ahead.fetch();
+    w.ahead.fetch(kFetched);
     const Range rows = reachable(a, b, i, group);
     product(Into::kZero, group, vectors, rows.end - rows.begin, {w.shares + rows.begin * w.width + i, 1, w.width},
             w.company + rows.begin * w.stride, w.stride, w.means + i * w.stride, w.stride);
@@ -287,7 +287,7 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   }
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
-    w.ahead.fetch();
+    w.ahead.fetch(kFetched);
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
             {w.shares + j * w.width + centres.begin, w.width, 1}, w.mean_steps + centres.begin * w.stride, w.stride,
@@ -315,17 +315,12 @@ void look_ahead(const NegativeSampling& a, const Work& w, i64 number, Ahead* ahe
   const Block b = block_at(a, w, number);
   const i64 met = b.first + static_cast<i64>(a.window);  // company up to here was company of the block before
   const i64 end = b.company_first + b.company;
-  const u32 *centres = p.words + b.first, *company = p.words + met;
-  const i64 strangers = met < end ? end - met : 0;
-  if (a.cbow) {
-    ahead->note(a.output, centres, b.centres);
-    ahead->note_bags(a.input, a.bags, company, strangers);
-  } else {
-    ahead->note_bags(a.input, a.bags, centres, b.centres);
-    ahead->note(a.output, company, strangers);
-  }
+  const Matrix<float>&centres = a.cbow ? a.output : a.input, &company = a.cbow ? a.input : a.output;
+  // The rows of bags are left to the processor: they are so many that asking for them here gained nothing.
+  const bool bags = a.bags.offsets != nullptr;
+  if (!bags || a.cbow) ahead->note(centres, p.words + b.first, b.centres);
+  if (met < end && !(bags && a.cbow)) ahead->note(company, p.words + met, end - met);
   ahead->note(a.output, b.negatives, a.shared);
-  ahead->stride = (ahead->count + kStops - 1) / kStops;
 }
 
 // One piece. Stops at a number that is not finite, leaving the tables without that block's steps.

@@ -9,21 +9,14 @@ namespace {
 // The next block's rows, fetched a few at a time between the tiles of this block's products: asked for all at once they
 // would wait for each other in the few buffers that a core has for missing lines.
 struct Ahead {
-  const float** rows;            // (rows_ahead,)
-  i64 dim, stride, count, done;  // stride: rows that one fetch() asks for
+  const float** rows;  // (2 * block + window + shared,)
+  i64 dim, count, done;
 
   void note(const Matrix<float>& table, const u32* words, i64 many) {
     for (i64 i = 0; i < many; ++i) rows[count++] = row(table, words[i]);
   }
-  void note_bags(const Matrix<float>& table, const Bags& bags, const u32* words, i64 many) {
-    if (!bags.offsets) return note(table, words, many);
-    for (i64 i = 0; i < many; ++i) {
-      const i64 begin = bags.offsets[words[i]], size = bags.offsets[words[i] + 1] - begin;
-      note(table, bags.ids + begin, size < kBagAhead ? size : kBagAhead);
-    }
-  }
-  void fetch() {
-    for (const i64 stop = done + stride < count ? done + stride : count; done < stop; ++done) {
+  void fetch(i64 many) {
+    for (const i64 stop = done + many < count ? done + many : count; done < stop; ++done) {
       const char* bytes = reinterpret_cast<const char*>(rows[done]);
       for (i64 b = 0; b < 4 * dim; b += 64) __builtin_prefetch(bytes + b, 1, 2);
     }
@@ -47,33 +40,44 @@ inline void gather(const Matrix<float>& table, const u32* words, i64 count, floa
   }
 }
 
-// to[0, kVectors * kLanes) = the sums of these columns of some rows, added in their order.
+// The sums of kVectors vectors of columns of some rows, added in their order; of the last vector only `last` columns
+// are there.
 template <int kVectors>
-inline void sum_columns(const float* table, i64 dim, const u32* ids, i64 count, float* to) {
-  Floats sums[kVectors];
-#pragma GCC unroll 32
-  for (int v = 0; v < kVectors; ++v) sums[v] = Floats{};
+inline void sum_columns(const float* table, i64 dim, const u32* ids, i64 count, i64 last, float* to) {
+  constexpr int kTail = (kVectors - 1) * kLanes;
+  const bool whole = last == kLanes;
+  Floats sums[kVectors] = {};
   for (i64 i = 0; i < count; ++i) {
     const float* from = table + static_cast<i64>(ids[i]) * dim;
 #pragma GCC unroll 32
-    for (int v = 0; v < kVectors; ++v) sums[v] += load(from + v * kLanes);
+    for (int v = 0; v < kVectors - 1; ++v) sums[v] += load(from + v * kLanes);
+    sums[kVectors - 1] += whole ? load(from + kTail) : load_first(from + kTail, last);
   }
 #pragma GCC unroll 32
-  for (int v = 0; v < kVectors; ++v) store(to + v * kLanes, sums[v]);
+  for (int v = 0; v < kVectors - 1; ++v) store(to + v * kLanes, sums[v]);
+  if (whole)
+    store(to + kTail, sums[kVectors - 1]);
+  else
+    store_first(to + kTail, sums[kVectors - 1], last);
 }
 
-// The sum of some rows of a table, each column added in their order; the tail of `to` becomes zero.
-inline void sum_rows(const Matrix<const float>& table, const u32* ids, i64 count, float* to, i64 stride) {
-  i64 d = 0;
-  for (; d + 4 * kLanes <= table.dim; d += 4 * kLanes) sum_columns<4>(table.data + d, table.dim, ids, count, to + d);
-  for (; d + kLanes <= table.dim; d += kLanes) sum_columns<1>(table.data + d, table.dim, ids, count, to + d);
-  if (d < table.dim) {
-    Floats tail = {};
-    for (i64 i = 0; i < count; ++i) tail += load_first(row(table, ids[i]) + d, table.dim - d);
-    store(to + d, tail);
-    d += kLanes;
+template <int kMost>
+inline void sum_some_columns(i64 vectors, const float* table, i64 dim, const u32* ids, i64 count, i64 last, float* to) {
+  if constexpr (kMost > 1)
+    if (vectors < kMost) return sum_some_columns<kMost - 1>(vectors, table, dim, ids, count, last, to);
+  sum_columns<kMost>(table, dim, ids, count, last, to);
+}
+
+constexpr int kSumVectors = 8;  // together, so that as many additions are under way
+
+// to[0, dim) = the sum of some rows of a table, each column added in their order.
+inline void sum_rows(const Matrix<const float>& table, const u32* ids, i64 count, float* to) {
+  for (i64 d = 0; d < table.dim; d += kSumVectors * kLanes) {
+    const i64 left = table.dim - d, vectors = (left + kLanes - 1) / kLanes;
+    const i64 now = vectors < kSumVectors ? vectors : kSumVectors;
+    const i64 last = left < now * kLanes ? left - (now - 1) * kLanes : kLanes;
+    sum_some_columns<kSumVectors>(now, table.data + d, table.dim, ids, count, last, to + d);
   }
-  for (; d < stride; d += kLanes) store(to + d, Floats{});
 }
 
 // gather() of words that are bags of rows: their means, or their sums.
@@ -83,7 +87,8 @@ inline void gather_bags(const Matrix<float>& table, const Bags& bags, const u32*
   for (i64 i = 0; i < count; ++i) {
     const i64 begin = bags.offsets[words[i]], size = bags.offsets[words[i] + 1] - begin;
     float* to = rows + i * stride;
-    sum_rows({table.data, table.rows, table.dim}, bags.ids + begin, size, to, stride);
+    store(to + stride - kLanes, Floats{});
+    sum_rows({table.data, table.rows, table.dim}, bags.ids + begin, size, to);
     if (!mean || size == 0) continue;
     const float share = 1.0f / static_cast<float>(size);
     for (i64 d = 0; d < stride; d += kLanes) store(to + d, load(to + d) * share);

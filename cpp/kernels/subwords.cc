@@ -2,34 +2,37 @@
 #include "firth/subwords.h"
 
 #include "kernels.h"
-#include "simd.h"
+#include "ngrams.h"
+#include "rows.h"
 
 namespace firth::FIRTH_LEVEL {
 namespace {
 
-i64 characters_of(const unsigned char* word, i64 length) {
-  i64 characters = 2;
-  for (i64 i = 0; i < length; ++i) characters += !continues(word[i]);
-  return characters;
-}
-
-i64 size_of(const Subwords& a, const unsigned char* word, i64 length) {
+i64 size_of(const Subwords& a, i64 w) {
+  const unsigned char* word = a.text + a.begins[w];
+  const i64 length = a.ends[w] - a.begins[w];
   if (ends_line(word, length)) return 0;
-  const i64 ngrams = ngrams_of(characters_of(word, length), a.min_n, a.max_n);
+  i64 characters = length + 2;
+  if (readable(a, w))
+    characters -= continuing(word, length);
+  else
+    for (i64 i = 0; i < length; ++i) characters -= continues(word[i]);
+  const i64 ngrams = ngrams_of(characters, a.min_n, a.max_n);
   return a.hashes == 0 ? ngrams : (ngrams + 1) * static_cast<i64>(a.hashes);
 }
 
-u32* write_hashes(const Subwords& a, const Bounded& bytes, i64 begin, i64 end, u32* out) {
-  u32 four[4];
-  murmur(bytes, begin, end, four);
-  for (u32 i = 0; i < a.hashes; ++i) *out++ = four[i] % a.buckets;
-  return out;
-}
-
-u32* write_word(const Subwords& a, const unsigned char* word, i64 length, u32* out) {
+// Calls take(id) for each id of a word's bag, in order.
+template <class Take>
+void each_id(const Subwords& a, const unsigned char* word, i64 length, const Take& take) {
+  if (ends_line(word, length)) return;
   const Bounded bytes{word, length};
   const i64 end = size(bytes);
-  if (a.hashes) out = write_hashes(a, bytes, 0, end, out);
+  const auto hashed = [&](i64 from, i64 to) {
+    u32 four[kMostHashes];
+    murmur(bytes, from, to, four);
+    for (u32 i = 0; i < a.hashes; ++i) take(four[i] % a.buckets);
+  };
+  if (a.hashes) hashed(0, end);
   for (i64 i = 0; i < end; ++i) {
     if (continues(static_cast<unsigned char>(byte_at(bytes, i)))) continue;
     u32 hash = kFnvBasis;
@@ -40,56 +43,106 @@ u32* write_word(const Subwords& a, const unsigned char* word, i64 length, u32* o
       } while (j < end && continues(static_cast<unsigned char>(byte_at(bytes, j))));
       if (n < a.min_n || (n == 1 && (i == 0 || j == end))) continue;
       if (a.hashes)
-        out = write_hashes(a, bytes, i, j, out);
+        hashed(i, j);
       else
-        *out++ = hash % a.buckets;
+        take(hash % a.buckets);
     }
   }
+}
+
+u32* write_word(const Subwords& a, const unsigned char* word, i64 length, u32* out) {
+  each_id(a, word, length, [&](u32 id) { *out++ = id; });
   return out;
+}
+
+// mean *= 1 / size, as fastText rounds it; 0 stays what it is.
+void divide(float* mean, i64 dim, i64 size) {
+  const float share = static_cast<float>(1.0 / static_cast<double>(size > 0 ? size : 1));
+  for (i64 d = 0; d < dim; ++d) mean[d] *= share;
+}
+
+// The mean of a word whose bag has no room in scratch.
+void mean_of_long_word(const SubwordMeans& a, i64 w) {
+  float* mean = row(a.means, w);
+  for (i64 d = 0; d < a.table.dim; ++d) mean[d] = 0;
+  const unsigned char* word = a.words.text + a.words.begins[w];
+  const i64 length = a.words.ends[w] - a.words.begins[w];
+  each_id(a.words, word, length, [&](u32 id) {
+    const float* from = row(a.table, a.first_row + static_cast<i64>(id));
+    for (i64 d = 0; d < a.table.dim; ++d) mean[d] += from[d];
+  });
+  divide(mean, a.table.dim, size_of(a.words, w));
+}
+
+// Writes the bags of some words one behind the other from `out` on, `end` being where they end.
+void write_bags(const Subwords& a, Range words, u32* out, u32* end) {
+  if (!batched(a)) {
+    for (i64 w = words.begin; w < words.end; ++w)
+      out = write_word(a, a.text + a.begins[w], a.ends[w] - a.begins[w], out);
+    return;
+  }
+  Batch batch(a);
+  const Modulo modulo(a.buckets);
+  // A batch writes a little more than it has: what lies behind `end` may be another thread's.
+  const auto flush = [&] {
+    if (end - out >= kUnits * kLengths + kLanes) {
+      out = batch.write(a, modulo, out);
+    } else {
+      u32 last[kUnits * kLengths + kLanes];
+      const i64 size = batch.write(a, modulo, last) - last;
+      __builtin_memcpy(out, last, static_cast<std::size_t>(size) * sizeof(u32));
+      out += size;
+    }
+  };
+  for (i64 w = words.begin; w < words.end; ++w) {
+    const unsigned char* word = a.text + a.begins[w];
+    const i64 length = a.ends[w] - a.begins[w];
+    if (ends_line(word, length)) continue;
+    if (length <= kLongestWord) {
+      if (!batch.has_room(length)) flush();
+      if (batch.add(word, length, readable(a, w))) continue;
+    }
+    flush();
+    out = write_word(a, word, length, out);
+  }
+  flush();
 }
 
 }  // namespace
 
 void subwords(const Subwords& a, Range words) {
-  for (i64 w = words.begin; w < words.end; ++w) {
-    const unsigned char* word = a.text + a.begins[w];
-    const i64 length = a.ends[w] - a.begins[w];
-    if (!a.ids)
-      a.offsets[w + 1] = size_of(a, word, length);
-    else if (!ends_line(word, length))
-      write_word(a, word, length, a.ids + a.offsets[w]);
+  if (a.ids) return write_bags(a, words, a.ids + a.offsets[words.begin], a.ids + a.offsets[words.end]);
+  for (i64 w = words.begin; w < words.end; ++w) a.offsets[w + 1] = size_of(a, w);
+}
+
+// The bags of as many words as scratch has room for, then their means.
+void subword_means(const SubwordMeans& a, Range words) {
+  constexpr i64 kTogether = 256;
+  i64 offsets[kTogether + 1];
+  for (i64 first = words.begin, last = first; first < words.end; first = last) {
+    offsets[0] = 0;
+    for (; last < words.end && last - first < kTogether; ++last) {
+      const i64 bag = size_of(a.words, last);
+      if (offsets[last - first] + bag > kSubwordScratch) break;
+      offsets[last - first + 1] = offsets[last - first] + bag;
+    }
+    if (last == first) {
+      mean_of_long_word(a, last++);
+      continue;
+    }
+    write_bags(a.words, {first, last}, a.scratch, a.scratch + offsets[last - first]);
+    const Matrix<const float> buckets = {row(a.table, a.first_row), a.table.rows - a.first_row, a.table.dim};
+    bag_means({buckets, offsets, a.scratch, last - first, {row(a.means, first), last - first, a.table.dim}},
+              {0, last - first});
   }
 }
 
 void bag_means(const BagMeans& a, Range bags) {
   for (i64 b = bags.begin; b < bags.end; ++b) {
     float* mean = row(a.means, b);
-    for (i64 d = 0; d < a.table.dim; ++d) mean[d] = 0;
     const i64 size = a.offsets[b + 1] - a.offsets[b];
-    for (i64 i = a.offsets[b]; i < a.offsets[b + 1]; ++i) {
-      const float* from = row(a.table, a.ids[i]);
-      for (i64 d = 0; d < a.table.dim; ++d) mean[d] += from[d];
-    }
-    const float share = static_cast<float>(1.0 / static_cast<double>(size > 0 ? size : 1));
-    for (i64 d = 0; d < a.table.dim; ++d) mean[d] *= share;
-  }
-}
-
-void subword_means(const SubwordMeans& a, Range words) {
-  for (i64 w = words.begin; w < words.end; ++w) {
-    const unsigned char* word = a.words.text + a.words.begins[w];
-    const i64 length = a.words.ends[w] - a.words.begins[w];
-    float* mean = row(a.means, w);
-    for (i64 d = 0; d < a.table.dim; ++d) mean[d] = 0;
-    const i64 size = size_of(a.words, word, length);
-    if (size == 0) continue;
-    write_word(a.words, word, length, a.scratch);
-    for (i64 i = 0; i < size; ++i) {
-      const float* from = row(a.table, a.first_row + a.scratch[i]);
-      for (i64 d = 0; d < a.table.dim; ++d) mean[d] += from[d];
-    }
-    const float share = static_cast<float>(1.0 / static_cast<double>(size > 0 ? size : 1));
-    for (i64 d = 0; d < a.table.dim; ++d) mean[d] *= share;
+    sum_rows(a.table, a.ids + a.offsets[b], size, mean);
+    divide(mean, a.table.dim, size);
   }
 }
 

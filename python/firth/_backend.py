@@ -61,6 +61,12 @@ class TextBackend(Protocol):
         self, *, threads: int, isa: str, seed: int, max_words: int
     ) -> WordCounter: ...
 
+    def lines(self, *, text: Bytes, threads: int) -> tuple[Longs, Longs]:
+        """Return where lines begin and end; a newline ends one, and so does the end of the text."""
+
+    def arrow_rows(self, *, stream: Any, function: str) -> tuple[Bytes, Longs, Longs]:
+        """Return the strings of a capsule of ``__arrow_c_stream__`` as text, begins and ends."""
+
 
 class Backend(Protocol):
     """What every backend offers: one function per kernel, all arrays by keyword."""

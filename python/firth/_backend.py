@@ -134,8 +134,9 @@ class Backend(Protocol):
         threads: int,
         isa: str,
     ) -> None:
-        """Without ``ids`` write the size of each bag into ``offsets[1:]``; with them the bags, where
-        the offsets say. Words are ``text[begins[w]:ends[w]]``.
+        """Write the size of each bag into ``offsets[1:]``, or into ``ids`` bags where offsets say.
+
+        Words are ``text[begins[w]:ends[w]]``.
         """
 
     def bag_means(
@@ -159,7 +160,10 @@ class Backend(Protocol):
         threads: int,
         isa: str,
     ) -> None:
-        """Fill ``means`` (words, dim) with those of the words' bags, bucket i being ``table[first_row + i]``."""
+        """Fill ``means`` (words, dim) with those of the words' bags.
+
+        Bucket i is row ``first_row + i`` of the table.
+        """
 
     # topk and prepare
 

@@ -223,8 +223,8 @@ def negative_sampling(
     ----------
     Mikolov, Sutskever, Chen, Corrado and Dean, "Distributed representations of words and phrases
     and their compositionality" (2013). Bojanowski, Grave, Joulin and Mikolov, "Enriching word
-    vectors with subword information" (2017), for bags. Ji, Satish, Li and Dubey, "Parallelizing word2vec in shared
-    and distributed memory" (2016), for sharing negatives.
+    vectors with subword information" (2017), for bags. Ji, Satish, Li and Dubey, "Parallelizing
+    word2vec in shared and distributed memory" (2016), for sharing negatives.
     """
     _check_table(input, "input")
     _check_table(output, "output")

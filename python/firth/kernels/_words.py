@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from firth._backend import Bytes, Longs, TextBackend, backend_of
-from firth._arrays import lines
+from firth._backend import Bytes, Longs, TextBackend, backend_of, named
 from firth.kernels._arguments import array_module, typed
 
 
@@ -69,7 +68,7 @@ def _lines(text: Any, threads: int, backend: ModuleType | None) -> Words:
     text = xp.ascontiguousarray(text)
     if xp is np:
         return Words(text, *_reader(backend).lines(text=text, threads=threads))
-    return Words(text, *lines(text=text))
+    return Words(text, *named("_arrays").lines(text=text))
 
 
 def _texts(words: list[Any], function: str) -> Words:

@@ -145,11 +145,9 @@ def bag_means(table, bags):
     """Of each bag the sum of its rows, in order and rounded to float32 each time, over its size."""
     means = np.zeros((len(bags), table.shape[1]), np.float32)
     for mean, bag in zip(means, bags, strict=True):
-        for d in range(len(mean)):
-            total = np.float32(0)
-            for row in bag:
-                total = np.float32(total + table[row, d])
-            mean[d] = total * np.float32(1 / max(len(bag), 1))
+        for row in bag:
+            mean += table[row]
+        mean *= np.float32(1 / max(len(bag), 1))
     return means
 
 

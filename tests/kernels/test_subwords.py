@@ -1,5 +1,7 @@
 """The subwords kernel against the oracle, known answers, and every kind of input."""
 
+import functools
+
 import numpy as np
 import polars
 import pyarrow
@@ -54,6 +56,32 @@ def test_words_may_lie_anywhere_in_the_text(on, words, rule, data):
     cut_out = [raw[begin:end] for begin, end in zip(begins, ends, strict=True)]
     assert lists(kernels.Bags(offsets, ids[:-1])) == oracle.subwords(cut_out, **rule)
     assert ids[-1] == 2**32 - 1
+
+
+@pytest.mark.parametrize("letters", ["ascii", "wide", "bytes"])
+@pytest.mark.parametrize(
+    ("min_n", "max_n", "buckets", "hashes"),
+    [(3, 6, 2_000_000, 0), (1, 8, 2**31 - 1, 0), (2, 3, 2**16, 0), (1, 1, 1, 0), (4, 20, 7, 0),
+     (3, 6, 50_000, 2), (5, 5, 2**31 - 1, 4)],
+)  # fmt: skip
+def test_many_words_of_all_lengths(on, letters, min_n, max_n, buckets, hashes):
+    """More than a task has, so that compiled code takes many of them together."""
+    rule = {"min_n": min_n, "max_n": max_n, "buckets": buckets, "hashes": hashes}
+    texts, bags = many_words(letters, **rule)
+    assert lists(kernels.subwords(texts, **rule, threads=3, **on)) == bags
+
+
+@functools.cache
+def many_words(letters, **rule):
+    """Return texts of one kind and their bags."""
+    rng = np.random.default_rng(6)
+    sizes = rng.permutation(np.concatenate([np.arange(100), rng.integers(0, 14, 1500)]))
+    if letters == "bytes":
+        words = [rng.integers(0, 256, size, np.uint8).tobytes() for size in sizes]
+    else:
+        some = list("abcde</s>" if letters == "ascii" else "abéテ\U0001d11e")
+        words = ["".join(rng.choice(some, size)).encode() for size in sizes]
+    return texts_of(words), oracle.subwords(words, **rule)
 
 
 # ---- known answers ------------------------------------------------------------------------------

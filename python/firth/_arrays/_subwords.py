@@ -41,11 +41,13 @@ def _counts(xp: Any, sizes: Any) -> Any:
 
 def _pieces(begins: Any, ends: Any) -> Iterator[slice]:
     """Cut words into runs of not too many bytes."""
-    behind = (ends - begins + 2).cumsum()
+    xp = _module(begins)
+    behind = xp.cumsum(ends - begins + 2)
     first = 0
     while first < len(begins):
         before = int(behind[first - 1]) if first else 0
-        last = max(first + 1, int((behind <= before + _PIECE).sum()))
+        end = xp.asarray([before + _PIECE])
+        last = max(first + 1, int(xp.searchsorted(behind, end, side="right")[0]))
         yield slice(first, last)
         first = last
 

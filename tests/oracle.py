@@ -100,11 +100,9 @@ def murmur3(key: bytes, seed: int) -> list[int]:
     h2 ^= rotl(int.from_bytes(tail[8:], "little") * c2 & mask, 33) * c1 & mask
     h1 ^= rotl(int.from_bytes(tail[:8], "little") * c1 & mask, 31) * c2 & mask
     h1, h2 = h1 ^ len(key), h2 ^ len(key)
-    h1 = (h1 + h2) & mask
-    h2 = (h2 + h1) & mask
+    h1, h2 = (h1 + h2) & mask, (h1 + 2 * h2) & mask
     h1, h2 = fmix(h1), fmix(h2)
-    h1 = (h1 + h2) & mask
-    h2 = (h2 + h1) & mask
+    h1, h2 = (h1 + h2) & mask, (h1 + 2 * h2) & mask
     return [h1 & 0xFFFFFFFF, h1 >> 32, h2 & 0xFFFFFFFF, h2 >> 32]
 
 
@@ -118,11 +116,10 @@ def ngrams(word: bytes, min_n: int, max_n: int) -> list[bytes]:
             characters[-1] += bytes([byte])
         else:
             characters.append(bytes([byte]))
-    found = []
-    for i in range(len(characters)):
-        for n in range(min_n, max_n + 1):
-            inside = i + n < len(characters) or (i + n == len(characters) and n > 1)
-            if inside and not (n == 1 and i == 0):
+    found, last = [], len(characters)
+    for i in range(last):
+        for n in range(min_n, min(max_n, last - i) + 1):
+            if n > 1 or 0 < i < last - 1:
                 found.append(b"".join(characters[i : i + n]))
     return found
 
@@ -132,12 +129,11 @@ def subwords(words: list[bytes], min_n: int, max_n: int, buckets: int, hashes: i
     bags = []
     for word in words:
         found = ngrams(word, min_n, max_n)
-        if hashes == 0:
-            bags.append([fnv(ngram) % buckets for ngram in found])
-            continue
-        whole = [] if word == b"</s>" else [b"<" + word + b">"]
-        codes = [murmur3(ngram, 2166136261)[:hashes] for ngram in whole + found]
-        bags.append([code % buckets for four in codes for code in four])
+        codes = [[fnv(ngram)] for ngram in found]
+        if hashes:
+            found = found if word == b"</s>" else [b"<" + word + b">", *found]
+            codes = [murmur3(ngram, 2166136261)[:hashes] for ngram in found]
+        bags.append([code % buckets for some in codes for code in some])
     return bags
 
 

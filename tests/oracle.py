@@ -65,6 +65,93 @@ def corpus(texts: list[bytes], min_count: int = 1, max_vocab: int | None = None)
     return words, [counts[word] for word in words], [ids for ids in coded if ids]
 
 
+# ---- subwords -----------------------------------------------------------------------------------
+
+
+def fnv(ngram: bytes) -> int:
+    """32-bit FNV-1a, but of bytes that count as signed and are widened to 32 bits."""
+    h = 2166136261
+    for byte in ngram:
+        h = (h ^ (byte if byte < 128 else byte + 0xFFFFFF00)) * 16777619 % 2**32
+    return h
+
+
+def murmur3(key: bytes, seed: int) -> list[int]:
+    """MurmurHash3_x64_128 as four words, written from its description: blocks, tail, finish."""
+    mask, c1, c2 = 2**64 - 1, 0x87C37B91114253D5, 0x4CF5AD432745937F
+
+    def rotl(x: int, r: int) -> int:
+        return (x << r | x >> (64 - r)) & mask
+
+    def fmix(k: int) -> int:
+        k = (k ^ k >> 33) * 0xFF51AFD7ED558CCD & mask
+        k = (k ^ k >> 33) * 0xC4CEB9FE1A85EC53 & mask
+        return k ^ k >> 33
+
+    h1 = h2 = seed
+    whole = len(key) // 16 * 16
+    for i in range(0, whole, 16):
+        k1, k2 = (int.from_bytes(key[j : j + 8], "little") for j in (i, i + 8))
+        h1 ^= rotl(k1 * c1 & mask, 31) * c2 & mask
+        h1 = ((rotl(h1, 27) + h2) * 5 + 0x52DCE729) & mask
+        h2 ^= rotl(k2 * c2 & mask, 33) * c1 & mask
+        h2 = ((rotl(h2, 31) + h1) * 5 + 0x38495AB5) & mask
+    tail = key[whole:]
+    h2 ^= rotl(int.from_bytes(tail[8:], "little") * c2 & mask, 33) * c1 & mask
+    h1 ^= rotl(int.from_bytes(tail[:8], "little") * c1 & mask, 31) * c2 & mask
+    h1, h2 = h1 ^ len(key), h2 ^ len(key)
+    h1, h2 = (h1 + h2) & mask, (h1 + 2 * h2) & mask
+    h1, h2 = fmix(h1), fmix(h2)
+    h1, h2 = (h1 + h2) & mask, (h1 + 2 * h2) & mask
+    return [h1 & 0xFFFFFFFF, h1 >> 32, h2 & 0xFFFFFFFF, h2 >> 32]
+
+
+def ngrams(word: bytes, min_n: int, max_n: int) -> list[bytes]:
+    """The n-grams of a word between its boundaries; "</s>" has none."""
+    if word == b"</s>":
+        return []
+    characters = []
+    for byte in b"<" + word + b">":
+        if byte & 0xC0 == 0x80:
+            characters[-1] += bytes([byte])
+        else:
+            characters.append(bytes([byte]))
+    found, last = [], len(characters)
+    for i in range(last):
+        for n in range(min_n, min(max_n, last - i) + 1):
+            if n > 1 or 0 < i < last - 1:
+                found.append(b"".join(characters[i : i + n]))
+    return found
+
+
+def subwords(words: list[bytes], min_n: int, max_n: int, buckets: int, hashes: int = 0):
+    """The bag of each word: buckets of its n-grams, after that of the whole for floret's rule."""
+    bags = []
+    for word in words:
+        found = ngrams(word, min_n, max_n)
+        codes = [[fnv(ngram)] for ngram in found]
+        if hashes:
+            found = found if word == b"</s>" else [b"<" + word + b">", *found]
+            codes = [murmur3(ngram, 2166136261)[:hashes] for ngram in found]
+        bags.append([code % buckets for some in codes for code in some])
+    return bags
+
+
+def bag_means(table, bags):
+    """Of each bag the sum of its rows, in order and rounded to float32 each time, over its size."""
+    means = np.zeros((len(bags), table.shape[1]), np.float32)
+    for mean, bag in zip(means, bags, strict=True):
+        for row in bag:
+            mean += table[row]
+        mean *= np.float32(1 / max(len(bag), 1))
+    return means
+
+
+def subword_means(words, table, min_n, max_n, buckets, hashes=0, first_row=0):
+    bags = subwords(words, min_n, max_n, buckets, hashes)
+    return bag_means(table, [[first_row + bucket for bucket in bag] for bag in bags])
+
+
 # ---- negative_sampling --------------------------------------------------------------------------
 
 STREAM_POSITION, STREAM_NEGATIVE = 0, 1
@@ -98,9 +185,11 @@ def kept_tokens(ids, offsets, keep, window, seed, epoch):
 
 def negative_sampling(
     input, output, ids, offsets, keep, noise, *, window, negative, cbow, block, shared,
-    piece, seed, epoch, lr_begin, lr_end, together=1,
+    piece, seed, epoch, lr_begin, lr_end, together=1, bags=None,
 ):  # fmt: skip
     """One pass over the corpus; returns (input, output, loss, pairs, kept).
+
+    ``bags``: for each word its rows of the input; None: row w for word w.
 
     ``together`` blocks of a piece see one state of the tables: 1 is the definition, array code
     takes whole pieces.
@@ -126,7 +215,8 @@ def negative_sampling(
                         continue
                     pairs = [(company, centre)] if cbow else [([centre], w) for w in company]
                     for inputs, target in pairs:
-                        mean = input[inputs].mean(axis=0)
+                        rows = [r for word in inputs for r in (bags[word] if bags else [word])]
+                        mean = input[rows].sum(axis=0) / max(1, len(rows))
                         error = np.zeros_like(mean)
                         apart = [(n, negative / shared) for n in negatives if n != target]
                         for word, weight, seen in [(target, 1.0, 1)] + [(*n, 0) for n in apart]:
@@ -135,8 +225,8 @@ def negative_sampling(
                             step = lr * weight * (seen - math.exp(log_sigmoid(score)))
                             error += step * output[word]
                             output_step[word] += step * mean
-                        for word in inputs:
-                            input_step[word] += error
+                        for row in rows:
+                            input_step[row] += error
                         total_pairs += 1
             input += input_step
             output += output_step

@@ -16,6 +16,33 @@ texts = st.one_of(
 )
 
 
+# ---- subwords -----------------------------------------------------------------------------------
+
+# Any bytes (continuation bytes at the start, NUL, what is not UTF-8), any text, and letters that
+# make words of boundaries, of fastText's end of a line and of characters of each width.
+LETTERS = ["</s>", "a", "b", "<", ">", "/", "s", "\0", "\n", "\r", "é", "テ", "\U0001d11e"]
+any_words = st.lists(
+    st.one_of(
+        st.binary(max_size=40),
+        st.lists(st.sampled_from(LETTERS), max_size=20).map(lambda word: "".join(word).encode()),
+        st.text(max_size=20).map(lambda word: word.encode("utf-8", "replace")),
+    ),
+    max_size=12,
+)
+
+
+@st.composite
+def ngram_rules(draw, most_buckets=2**31 - 1):
+    """Draw the arguments that say what n-grams words have and where they go."""
+    min_n = draw(st.sampled_from([1, 2, 3, 7, 2**16]))
+    return {
+        "min_n": min_n,
+        "max_n": draw(st.sampled_from([0, min_n, min(min_n + 3, 2**16), 2**16])),
+        "buckets": draw(st.sampled_from([1, 10, 2**16]) | st.integers(1, most_buckets)),
+        "hashes": draw(st.integers(0, 4)),
+    }
+
+
 # ---- embeddings ---------------------------------------------------------------------------------
 
 # Any text, with lone surrogates, spaces, line feeds and without characters.

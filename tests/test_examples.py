@@ -36,6 +36,7 @@ def test_the_docstrings_examples_are_true(name, tmp_path, monkeypatch):
         "firth.kernels._cosine",
         "firth.kernels._merge",
         "firth.kernels._prepared",
+        "firth.kernels._subwords",
         "firth.embedding",
         "firth.corpus",
         "firth.vocabulary",

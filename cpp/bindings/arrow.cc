@@ -59,23 +59,29 @@ bool is_valid(const ArrowArray& array, i64 i) {
 }
 
 template <class Offset>
-void each_string(const ArrowArray& array, const Row& row) {
+void each_string(const ArrowArray& array, const std::string& function, const Row& row) {
   const auto* offsets = static_cast<const Offset*>(array.buffers[1]);
   const auto* bytes = static_cast<const unsigned char*>(array.buffers[2]);
   for (i64 i = array.offset; i < array.offset + array.length; ++i) {
-    if (!is_valid(array, i)) continue;
+    if (!is_valid(array, i)) {
+      row(nullptr, kNullRow);
+      continue;
+    }
     if (offsets[i] < 0 || offsets[i + 1] < offsets[i])
-      throw py::value_error("Corpus.read: the Arrow column's offsets decrease");
+      throw py::value_error(function + ": the Arrow column's offsets decrease");
     row(bytes + offsets[i], static_cast<i64>(offsets[i + 1]) - offsets[i]);
   }
 }
 
-void each_view(const ArrowArray& array, const Row& row) {
+void each_view(const ArrowArray& array, const std::string& function, const Row& row) {
   const auto* views = static_cast<const View*>(array.buffers[1]);
   const i64 buffers = array.n_buffers - 3;
   const auto* sizes = static_cast<const i64*>(array.buffers[array.n_buffers - 1]);
   for (i64 i = array.offset; i < array.offset + array.length; ++i) {
-    if (!is_valid(array, i)) continue;
+    if (!is_valid(array, i)) {
+      row(nullptr, kNullRow);
+      continue;
+    }
     const View& view = views[i];
     if (view.length >= 0 && view.length <= 12) {
       row(view.bytes, view.length);
@@ -83,29 +89,29 @@ void each_view(const ArrowArray& array, const Row& row) {
     }
     const i64 buffer = view.far.buffer, offset = view.far.offset;
     if (view.length < 0 || buffer < 0 || buffer >= buffers || offset < 0 || offset + view.length > sizes[buffer])
-      throw py::value_error("Corpus.read: a view of the Arrow column points outside its buffers");
+      throw py::value_error(function + ": a view of the Arrow column points outside its buffers");
     row(static_cast<const unsigned char*>(array.buffers[2 + buffer]) + offset, view.length);
   }
 }
 
 }  // namespace
 
-void each_arrow_row(const py::capsule& capsule, const Row& row) {
+void each_arrow_row(const py::capsule& capsule, const std::string& function, const Row& row) {
   auto* stream = static_cast<ArrowArrayStream*>(PyCapsule_GetPointer(capsule.ptr(), "arrow_array_stream"));
   if (!stream) throw py::error_already_set();
-  if (!stream->release) throw py::value_error("Corpus.read: this Arrow stream was already read");
+  if (!stream->release) throw py::value_error(function + ": this Arrow stream was already read");
   const auto check = [&](int code) {
     if (code == 0) return;
     const char* message = stream->get_last_error(stream);
-    throw py::value_error("Corpus.read: the Arrow stream failed: " +
-                          std::string(message ? message : "no reason given"));
+    throw py::value_error(function +
+                          ": the Arrow stream failed: " + std::string(message ? message : "no reason given"));
   };
   Released<ArrowSchema> schema;
   check(stream->get_schema(stream, &schema));
   const std::string format = schema.format;
   if (schema.dictionary || (format != "u" && format != "U" && format != "vu"))
     throw py::type_error(
-        "Corpus.read: expected one Arrow column of strings, found " +
+        function + ": expected one Arrow column of strings, found " +
         (schema.dictionary ? std::string("a dictionary (categorical) column; cast it to strings")
          : format == "+s" ? std::string("a table of ") + std::to_string(schema.n_children) + " columns; pass one column"
                           : "format '" + format + "'"));
@@ -113,9 +119,9 @@ void each_arrow_row(const py::capsule& capsule, const Row& row) {
     Released<ArrowArray> array;
     check(stream->get_next(stream, &array));
     if (!array.release) break;
-    if (format == "u") each_string<std::int32_t>(array, row);
-    if (format == "U") each_string<i64>(array, row);
-    if (format == "vu") each_view(array, row);
+    if (format == "u") each_string<std::int32_t>(array, function, row);
+    if (format == "U") each_string<i64>(array, function, row);
+    if (format == "vu") each_view(array, function, row);
   }
 }
 

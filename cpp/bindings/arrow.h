@@ -3,13 +3,17 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "bridge.h"
 
 namespace firth {
 
-// Calls row(bytes, length) for each row of the stream in an "arrow_array_stream" capsule that is not null, and between
-// them, often enough for Ctrl-C. TypeError unless it is one column of utf8, large_utf8 or utf8_view.
-void each_arrow_row(const py::capsule& stream, const std::function<void(const unsigned char*, i64)>& row);
+constexpr i64 kNullRow = -1;
+
+// Calls row(bytes, length) for each row of the stream in an "arrow_array_stream" capsule; the length of a row that is
+// null is kNullRow. TypeError unless it is one column of utf8, large_utf8 or utf8_view. Errors name the function.
+void each_arrow_row(const py::capsule& stream, const std::string& function,
+                    const std::function<void(const unsigned char*, i64)>& row);
 
 }  // namespace firth

@@ -1,13 +1,99 @@
 #include "firth/subwords.h"
 
+#include <algorithm>
+#include <cstring>
 #include <vector>
 
+#include "arrow.h"
 #include "bridge.h"
 
 namespace firth {
 namespace {
 
 constexpr i64 kWords = 1024, kBags = 256;  // a task
+constexpr i64 kBytes = 1 << 16;            // a task, where lines are looked for
+constexpr u64 kTop = u64{1} << 63;
+
+// The newlines among eight bytes, at the top bit of each. "Exact zero-byte test", Warren, Hacker's Delight (2012), 6-1.
+u64 newlines_in(const unsigned char* bytes) {
+  constexpr u64 kLow = 0x7F7F7F7F7F7F7F7Fu;
+  u64 eight;
+  std::memcpy(&eight, bytes, 8);
+  eight ^= 0x0A0A0A0A0A0A0A0Au;
+  return ~(((eight & kLow) + kLow) | eight | kLow);
+}
+
+i64 count_newlines(const unsigned char* bytes, Range part) {
+  i64 count = 0, i = part.begin;
+  for (; i + 8 <= part.end; i += 8)
+    count += static_cast<i64>((newlines_in(bytes + i) >> 7) * 0x0101010101010101u >> 56);
+  return count + std::count(bytes + i, bytes + part.end, static_cast<unsigned char>('\n'));
+}
+
+// Writes where the newlines of a part are, which are `count`.
+void find_newlines(const unsigned char* bytes, Range part, i64 count, i64* found) {
+  i64 n = 0, i = part.begin;
+  for (; i + 8 <= part.end && n + 2 <= count; i += 8) {
+    u64 newlines = newlines_in(bytes + i);
+    const auto write = [&] {
+      found[n] = i + (__builtin_ctzll(newlines | kTop) >> 3);
+      n += newlines != 0;
+      newlines &= newlines - 1;
+    };
+    write();  // two without asking whether they are there, which could not be predicted
+    write();
+    while (newlines) write();
+  }
+  for (; n < count; ++i) {
+    found[n] = i;
+    n += bytes[i] == '\n';
+  }
+}
+
+// The lines of a text, each ended by a newline, the last one also by the end: (begins, ends).
+py::tuple lines(const Array<unsigned char>& text, int threads) {
+  const unsigned char* bytes = text.data();
+  const i64 size = text.shape(0), tasks = (size + kBytes - 1) / kBytes, workers = workers_for(tasks, 1, threads);
+  const auto part = [&](i64 task) { return Range{task * kBytes, std::min(size, (task + 1) * kBytes)}; };
+  std::vector<i64> before(static_cast<std::size_t>(tasks + 1));  // newlines of each task, then of those before it
+  run(tasks, 1, workers, [&](Range cut, int) {
+    for (i64 t = cut.begin; t < cut.end; ++t) before[t + 1] = count_newlines(bytes, part(t));
+  });
+  for (i64 t = 0; t < tasks; ++t) before[t + 1] += before[t];
+  const i64 newlines = before[tasks], count = newlines + (size > 0 && bytes[size - 1] != '\n');
+  Array<i64> begins(count), ends(count);
+  i64 *begin = begins.mutable_data(), *end = ends.mutable_data();
+  run(tasks, 1, workers, [&](Range cut, int) {
+    for (i64 t = cut.begin; t < cut.end; ++t) {
+      const i64 first = before[t], last = before[t + 1];
+      find_newlines(bytes, part(t), last - first, end + first);
+      for (i64 line = first; line < last && line + 1 < count; ++line) begin[line + 1] = end[line] + 1;
+    }
+  });
+  if (count > newlines) end[newlines] = size;
+  if (count > 0) begin[0] = 0;
+  return py::make_tuple(begins, ends);
+}
+
+template <class T>
+Array<T> array_of(const std::vector<T>& values) {
+  return Array<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+// The rows of an Arrow column, copied: (text, begins, ends).
+py::tuple arrow_rows(const py::capsule& stream, const std::string& function) {
+  std::vector<unsigned char> text;
+  std::vector<i64> begins, ends;
+  each_arrow_row(stream, function, [&](const unsigned char* bytes, i64 length) {
+    if (length == kNullRow)
+      throw py::value_error(function + ": words[" + std::to_string(ends.size()) + "] is null, expected a string");
+    begins.push_back(static_cast<i64>(text.size()));
+    text.insert(text.end(), bytes, bytes + length);
+    ends.push_back(static_cast<i64>(text.size()));
+    if (ends.size() % 65536 == 0 && PyErr_CheckSignals() != 0) throw py::error_already_set();
+  });
+  return py::make_tuple(array_of(text), array_of(begins), array_of(ends));
+}
 
 Subwords rule(const Array<unsigned char>& text, const Array<i64>& begins, const Array<i64>& ends, u32 min_n, u32 max_n,
               u32 buckets, u32 hashes) {
@@ -51,6 +137,8 @@ void subword_means(const Array<unsigned char>& text, const Array<i64>& begins, c
 }  // namespace
 
 void bind_subwords(py::module_& module) {
+  module.def("lines", &lines, py::kw_only(), py::arg("text").noconvert(), py::arg("threads"));
+  module.def("arrow_rows", &arrow_rows, py::kw_only(), py::arg("stream"), py::arg("function"));
   module.def("subwords", &bags, py::kw_only(), py::arg("text").noconvert(), py::arg("begins").noconvert(),
              py::arg("ends").noconvert(), py::arg("min_n"), py::arg("max_n"), py::arg("buckets"), py::arg("hashes"),
              py::arg("offsets").noconvert(), py::arg("ids").none(true), py::arg("threads"), py::arg("isa"));

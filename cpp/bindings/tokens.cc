@@ -102,8 +102,8 @@ class Reader {
 
   void add_arrow(const py::capsule& stream) {
     i64 rows = 0;
-    each_arrow_row(stream, [&](const unsigned char* bytes, i64 length) {
-      add_line(bytes, length);
+    each_arrow_row(stream, "Corpus.read", [&](const unsigned char* bytes, i64 length) {
+      if (length != kNullRow) add_line(bytes, length);
       if (++rows % 65536 == 0) check_signals();
     });
   }

@@ -61,6 +61,12 @@ class TextBackend(Protocol):
         self, *, threads: int, isa: str, seed: int, max_words: int
     ) -> WordCounter: ...
 
+    def lines(self, *, text: Bytes, threads: int) -> tuple[Longs, Longs]:
+        """Return where lines begin and end; a newline ends one, and so does the end of the text."""
+
+    def arrow_rows(self, *, stream: Any, function: str) -> tuple[Bytes, Longs, Longs]:
+        """Return the strings of a capsule of ``__arrow_c_stream__`` as text, begins and ends."""
+
 
 class Backend(Protocol):
     """What every backend offers: one function per kernel, all arrays by keyword."""
@@ -128,8 +134,9 @@ class Backend(Protocol):
         threads: int,
         isa: str,
     ) -> None:
-        """Without ``ids`` write the size of each bag into ``offsets[1:]``; with them the bags, where
-        the offsets say. Words are ``text[begins[w]:ends[w]]``.
+        """Write the size of each bag into ``offsets[1:]``, or into ``ids`` bags where offsets say.
+
+        Words are ``text[begins[w]:ends[w]]``.
         """
 
     def bag_means(
@@ -153,7 +160,10 @@ class Backend(Protocol):
         threads: int,
         isa: str,
     ) -> None:
-        """Fill ``means`` (words, dim) with those of the words' bags, bucket i being ``table[first_row + i]``."""
+        """Fill ``means`` (words, dim) with those of the words' bags.
+
+        Bucket i is row ``first_row + i`` of the table.
+        """
 
     # topk and prepare
 

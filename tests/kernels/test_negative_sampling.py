@@ -39,15 +39,36 @@ def problems(draw):
     }
 
 
+@st.composite
+def problems_with_bags(draw):
+    """The same with words that are bags of rows: some empty, some with a row more than once."""
+    problem = draw(problems())
+    words, dim = problem["input"].shape
+    rows = draw(st.integers(1, 60))
+    bag = st.lists(st.integers(0, rows - 1), max_size=draw(st.sampled_from([1, 4, 40])))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    input = rng.normal(0, 1 / np.sqrt(dim), (rows, dim)).astype(np.float32)
+    bags = draw(st.lists(bag, min_size=words, max_size=words))
+    return {**problem, "input": input, "bags": bags}
+
+
+def bags_of(lists):
+    offsets = np.cumsum([0, *map(len, lists)], dtype=np.int64)
+    return kernels.Bags(offsets, np.array([i for one in lists for i in one], np.uint32))
+
+
 def rates(problem):
     """Rates so low that no block pushes a row past its mark, where rounding would be amplified."""
     pairs = problem["block"] * 2 * problem["window"] * (1 + problem["negative"])
-    rate = min(0.05, len(problem["input"]) / pairs)
+    pairs *= max(map(len, problem.get("bags", [[0]]))) or 1
+    rate = min(0.05, min(len(problem["input"]), len(problem["output"])) / pairs)
     return rate, rate / 5
 
 
 def run(problem, on, threads=1):
     settings = dict(problem)
+    if "bags" in problem:
+        settings["bags"] = bags_of(problem["bags"])
     table = kernels.noise(settings.pop("counts"))
     arrays = [settings.pop(name) for name in ("input", "output", "ids", "offsets")]
     input, output = arrays[0].copy(), arrays[1].copy()
@@ -74,7 +95,7 @@ def define(problem, together):
     )
 
 
-@given(problem=problems())
+@given(problem=problems() | problems_with_bags())
 def test_tables_loss_and_counts_equal_the_oracle(on, problem):
     together = 10**9 if on["backend"] is _arrays else 1
     input, output, loss, pairs, kept = define(problem, together)
@@ -88,13 +109,13 @@ def test_tables_loss_and_counts_equal_the_oracle(on, problem):
         np.testing.assert_allclose(got, want, rtol=0, atol=2e-6 + 1e-4 * abs(want - start).max())
 
 
-@given(problem=problems(), threads=st.integers(2, 4))
+@given(problem=problems() | problems_with_bags(), threads=st.integers(2, 4))
 def test_threads_train_the_same_pairs(on, problem, threads):
     one, many = run(problem, on)[2], run(problem, on, threads)[2]
     assert (one.pairs, one.kept) == (many.pairs, many.kept)
 
 
-@given(problem=problems())
+@given(problem=problems() | problems_with_bags())
 def test_one_thread_gives_the_same_bits_twice(on, problem):
     first, second = run(problem, on), run(problem, on)
     assert first[2] == second[2]
@@ -111,6 +132,59 @@ def test_a_learning_rate_of_zero_changes_nothing(on, problem, cut):
     kernels.negative_sampling(input, output, *arrays[2:], noise=table, lr=(0, 0), **settings, **on)
     np.testing.assert_array_equal(input, arrays[0])
     np.testing.assert_array_equal(output, arrays[1])
+
+
+# ---- bags ---------------------------------------------------------------------------------------
+
+
+@given(problem=problems(), seed=st.integers(0, 2**32))
+def test_bags_of_one_row_are_that_row(on, problem, seed):
+    """Bit for bit, wherever the rows lie."""
+    words = len(problem["input"])
+    rows = np.random.default_rng(seed).permutation(words + 5)[:words]
+    input = np.zeros((words + 5, problem["input"].shape[1]), np.float32)
+    input[rows] = problem["input"]
+    bagged = {**problem, "input": input, "bags": [[row] for row in rows]}
+    plain, got = run(problem, on), run(bagged, on)
+    assert got[2] == plain[2]
+    np.testing.assert_array_equal(got[0][rows], plain[0])
+    np.testing.assert_array_equal(got[1], plain[1])
+    assert not np.delete(got[0], rows, axis=0).any()
+
+
+@pytest.mark.parametrize("cbow", [False, True])
+@pytest.mark.parametrize("still", ["input", "output"])
+def test_small_integers_are_trained_exactly(on, still, cbow):
+    """A table of zeros makes all scores 0, all gradients powers of two times small integers."""
+    rng = np.random.default_rng(8)
+    tables = {name: rng.integers(-8, 8, (n, 21)) for name, n in (("input", 9), ("output", 6))}
+    tables[still][:] = 0
+    ids = rng.integers(0, 6, 30)
+    bags = [[0, 1], [2, 2], [3, 0], [4, 5], [6, 6], [7, 8]]  # row 6 is in a bag twice
+    problem = {
+        "input": tables["input"].astype(np.float32),
+        "output": tables["output"].astype(np.float32),
+        "ids": ids.astype(np.uint32), "offsets": np.array([0, 11, 30]), "bags": bags,
+        "keep": np.full(6, 2**32 - 1, np.uint32), "noise": kernels.noise([1] * 6),
+        "window": 1, "negative": 8, "cbow": cbow, "block": 32, "shared": 16, "piece": 30,
+        "seed": 5, "epoch": 0,
+    }  # fmt: skip
+    expected = oracle.negative_sampling(**problem, lr_begin=0.5, lr_end=0.5)
+    got = {**problem, "bags": bags_of(bags)}
+    done = kernels.negative_sampling(**got, lr=(0.5, 0.5), threads=1, **on)
+    np.testing.assert_array_equal(got["input"], expected[0])
+    np.testing.assert_array_equal(got["output"], expected[1])
+    assert (done.pairs, done.kept) == expected[3:]
+
+
+@given(problem=problems())
+def test_empty_bags_are_trained_to_nothing(on, problem):
+    bagged = {**problem, "bags": [[] for _ in problem["input"]]}
+    plain, got = run(problem, on), run(bagged, on)
+    assert got[2][1:] == plain[2][1:]
+    np.testing.assert_array_equal(got[0], problem["input"])
+    np.testing.assert_array_equal(got[1], problem["output"])
+    assert not np.isnan(got[2].loss)
 
 
 @pytest.mark.parametrize("cbow", [False, True])
@@ -218,6 +292,51 @@ class TestBadInput:
     def test_is_named(self, on, good, change, error, says):
         with pytest.raises(error, match=says):
             kernels.negative_sampling(**{**good, **change}, **on)
+
+    @pytest.mark.parametrize(
+        ("offsets", "ids", "error", "says"),
+        [
+            (
+                [0, 1, 1, 1, 2],
+                [0, 4],
+                ValueError,
+                r"bags.ids\[1\] is 4, expected a row below",
+            ),
+            ([0, 1, 1, 2], [0, 3], ValueError, "bags has 3 bags, expected one for each of the 4"),
+            ([0, 1, 1, 1, 3], [0, 3], ValueError, "bags.offsets must rise from 0 to the 2 ids"),
+            ([0, 2, 1, 2, 2], [0, 3], ValueError, "bags.offsets must rise from 0 to the 2 ids"),
+            ([1, 1, 1, 1, 2], [0, 3], ValueError, "bags.offsets must rise from 0 to the 2 ids"),
+            ([], [], ValueError, "bags.offsets must rise from 0 to the 0 ids"),
+        ],
+    )
+    def test_bags_are_checked(self, on, good, offsets, ids, error, says):
+        bags = kernels.Bags(np.array(offsets, np.int64), np.array(ids, np.uint32))
+        with pytest.raises(error, match=f"^negative_sampling: {says}"):
+            kernels.negative_sampling(**good, bags=bags, **on)
+
+    def test_bags_of_another_kind_are_refused(self, on, good):
+        sound = kernels.Bags(np.array([0, 1, 1, 1, 2]), np.array([0, 3], np.uint32))
+        for bags, says in (
+            ([[0]] * 4, "bags is list"),
+            (sound._replace(ids=[0, 3]), "bags.ids must be an uint32 array, got list"),
+            (sound._replace(ids=np.array([0, 3])), "bags.ids must be an uint32 array, got int64"),
+            (sound._replace(offsets=np.arange(3.0)), "bags.offsets must be an int64 array, got fl"),
+        ):
+            with pytest.raises(TypeError, match=f"^negative_sampling: {says}"):
+                kernels.negative_sampling(**good, bags=bags, **on)
+        for change, says in (
+            (
+                {"output": np.zeros((4, 2), np.float32)},
+                r"output has shape \(4, 2\), expected",
+            ),
+            ({"input": np.zeros((3, 3), np.float32)}, r"bags.ids\[1\] is 3, expected a row below"),
+            (
+                {"ids": np.array([0, 1, 2, 3, 4], np.uint32)},
+                r"ids\[4\] is 4, expected a word",
+            ),
+        ):
+            with pytest.raises(ValueError, match=f"^negative_sampling: {says}"):
+                kernels.negative_sampling(**{**good, **change}, bags=sound, **on)
 
     def test_a_read_only_table_is_refused(self, on, good):
         good["input"].flags.writeable = False

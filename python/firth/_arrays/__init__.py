@@ -6,6 +6,19 @@ and are ignored.
 
 from firth._arrays._cosine import prepare, topk
 from firth._arrays._negative_sampling import alias_table, negative_sampling
+from firth._arrays._subwords import arrow_rows, bag_means, lines, subword_means, subwords
 from firth._arrays._tokens import WordCounter, tokens
 
-__all__ = ["WordCounter", "alias_table", "negative_sampling", "prepare", "tokens", "topk"]
+__all__ = [
+    "WordCounter",
+    "alias_table",
+    "arrow_rows",
+    "bag_means",
+    "lines",
+    "negative_sampling",
+    "prepare",
+    "subword_means",
+    "subwords",
+    "tokens",
+    "topk",
+]

@@ -2,7 +2,7 @@
 
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,50 @@ def _noise_words(xp: Any, noise: Any, seed: int, epoch: int, numbers: Any) -> An
     return xp.where(second <= noise[column, 0], column, noise[column, 1].astype(xp.int64))
 
 
+class _Rows:
+    """The rows of the input that words are: row w, or those of bag w."""
+
+    def __init__(self, input: Any, offsets: Any, ids: Any) -> None:
+        self.xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
+        self.input, self.offsets, self.ids = input, offsets, ids
+
+    def sizes(self, words: Any) -> Any:
+        """Return (words,) how many rows each is."""
+        if not len(self.offsets):
+            return self.xp.ones(len(words), np.float32)
+        return (self.offsets[words + 1] - self.offsets[words]).astype(np.float32)
+
+    def shares(self, words: Any) -> Any:
+        """Return (words, 1) what makes a mean of a sum."""
+        return 1 / self.xp.maximum(self.sizes(words), np.float32(1))[:, None]
+
+    def sums(self, words: Any) -> Any:
+        """Return (words, dim) the sum of each one's rows, added in their order."""
+        if not len(self.offsets):
+            return self.input[words]
+        sums = self.xp.zeros((len(words), self.input.shape[1]), np.float32)
+        for some, rows in self._steps(words):
+            sums[some] += self.input[rows]
+        return sums
+
+    def add(self, words: Any, steps: Any) -> None:
+        """Add the step of each word to all its rows."""
+        if not len(self.offsets):
+            self.xp.add.at(self.input, words, steps)
+            return
+        for some, rows in self._steps(words):
+            self.xp.add.at(self.input, rows, steps[some])
+
+    def _steps(self, words: Any) -> Iterator[tuple[Any, Any]]:
+        """Yield which words have a first row, and that; then which have a second, and so on."""
+        begins, ends = self.offsets[words], self.offsets[words + 1]
+        active = self.xp.flatnonzero(begins < ends)
+        while len(active):
+            yield active, self.ids[begins[active]].astype(np.int64)
+            begins = begins + 1
+            active = active[begins[active] < ends[active]]
+
+
 def negative_sampling(
     *,
     input: Floats,
@@ -76,23 +120,24 @@ def negative_sampling(
     """Train piece by piece: all blocks of a piece take their steps from one state of the tables."""
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for below
         return _negative_sampling(
-            input, output, ids, offsets, keep, noise, window, negative, cbow,
+            input, output, ids, offsets, bag_offsets, bag_ids, keep, noise, window, negative, cbow,
             block, shared, piece, seed, epoch, lr_begin, lr_end, progress,
         )  # fmt: skip
 
 
 def _negative_sampling(
-    input: Any, output: Any, ids: Any, offsets: Any, keep: Any, noise: Any,
-    window: int, negative: int, cbow: bool, block: int, shared: int, piece: int,
-    seed: int, epoch: int, lr_begin: float, lr_end: float,
+    input: Any, output: Any, ids: Any, offsets: Any, bag_offsets: Any, bag_ids: Any,
+    keep: Any, noise: Any, window: int, negative: int, cbow: bool, block: int, shared: int,
+    piece: int, seed: int, epoch: int, lr_begin: float, lr_end: float,
     progress: Callable[[int, float, int], object] | None,
 ) -> tuple[float, int, int, int, int]:  # fmt: skip
     xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
     none = -1
     if len(ids) == 0:
         return 0.0, 0, 0, none, none
-    if int(ids.max()) >= len(input):
-        return 0.0, 0, 0, none, int(xp.argmax(ids >= len(input)))
+    if int(ids.max()) >= len(output):
+        return 0.0, 0, 0, none, int(xp.argmax(ids >= len(output)))
+    rows_of = _Rows(input, bag_offsets, bag_ids)
     kept, reaches = _keep(xp, ids, keep, window, seed, epoch)
     if len(kept) == 0:
         return 0.0, 0, 0, none, none
@@ -125,13 +170,15 @@ def _negative_sampling(
         own = words[first:last]
         lr = xp.float32(lr_begin + (lr_end - lr_begin) * begin / len(ids))
         if cbow:
-            left = sum(
-                (input[word] * valid[:, None] for word, valid in others), xp.zeros_like(input[own])
-            )
-            left = left / xp.maximum(count, 1)[:, None]
+            left = xp.zeros((len(own), input.shape[1]), np.float32)
+            rows = xp.zeros_like(count)
+            for word, valid in others:
+                left += rows_of.sums(word) * valid[:, None]
+                rows += rows_of.sizes(word) * valid
+            left = left / xp.maximum(rows, 1)[:, None]
             targets = [(own, count > 0)]
         else:
-            left, targets = input[own], others
+            left, targets = rows_of.sums(own) * rows_of.shares(own), others
         weights = sum((valid.astype(xp.float32) for _, valid in targets), xp.zeros_like(count))[
             :, None
         ]
@@ -166,9 +213,9 @@ def _negative_sampling(
         xp.add.at(output, negatives.reshape(-1), noise_steps.reshape(-1, left.shape[1]))
         if cbow:
             for word, valid in others:
-                xp.add.at(input, word, error * valid[:, None])
+                rows_of.add(word[valid], error[valid])
         else:
-            xp.add.at(input, own, error)
+            rows_of.add(own, error)
         loss += part
         pairs += int((count > 0).sum() if cbow else count.sum())
         if progress is not None and time.monotonic() - told > 0.05:

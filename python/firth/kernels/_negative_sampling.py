@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
-from firth.kernels._subwords import Bags
-
+from firth.kernels._subwords import Bags, bags_of, check_bags
 
 _NO_BAGS = Bags(np.zeros(0, np.int64), np.zeros(0, np.uint32))
 
@@ -127,6 +126,17 @@ def _check_table(table: Floats, name: str) -> None:
         )
 
 
+def _checked(bags: Bags, words: int, rows: int) -> Bags:
+    bags = bags_of("negative_sampling", "bags", bags)
+    check_bags("negative_sampling", "bags", bags, rows, "input")
+    if len(bags.offsets) != words + 1:
+        raise ValueError(
+            f"negative_sampling: bags has {len(bags.offsets) - 1} bags, expected one for each of "
+            f"the {words} words"
+        )
+    return bags
+
+
 def negative_sampling(
     input: Floats,
     output: Floats,
@@ -159,7 +169,8 @@ def negative_sampling(
     Parameters
     ----------
     input, output
-        (words, dim) float32 tables, C-contiguous, updated in place.
+        (words, dim) float32 tables, C-contiguous, updated in place. With ``bags`` the input is
+        (rows, dim).
     ids
         (tokens,) uint32 words of the corpus.
     offsets
@@ -168,6 +179,11 @@ def negative_sampling(
         (words,) uint32, from :func:`keep_chances`.
     noise
         From :func:`noise`.
+    bags
+        For each word rows of ``input``, as :class:`Bags` of (words + 1,) int64 offsets and uint32
+        ids. A word is then the mean of its rows (the company of CBOW that of all rows of its
+        words), and each row takes the whole step, once for each time it stands in the bag. A word
+        whose bag is empty is zeros and stays so. None: word w is row w.
     window
         Largest distance of company, in kept tokens; each centre draws its own from 1 to this.
     negative
@@ -206,16 +222,17 @@ def negative_sampling(
     References
     ----------
     Mikolov, Sutskever, Chen, Corrado and Dean, "Distributed representations of words and phrases
-    and their compositionality" (2013). Ji, Satish, Li and Dubey, "Parallelizing word2vec in shared
-    and distributed memory" (2016), for sharing negatives.
+    and their compositionality" (2013). Bojanowski, Grave, Joulin and Mikolov, "Enriching word
+    vectors with subword information" (2017), for bags. Ji, Satish, Li and Dubey, "Parallelizing
+    word2vec in shared and distributed memory" (2016), for sharing negatives.
     """
     _check_table(input, "input")
     _check_table(output, "output")
-    words = len(input)
-    if output.shape != input.shape:
-        raise ValueError(
-            f"negative_sampling: output has shape {output.shape}, expected {input.shape}"
-        )
+    words = len(output)
+    expected = input.shape if bags is None else (words, input.shape[1])
+    if output.shape != expected:
+        raise ValueError(f"negative_sampling: output has shape {output.shape}, expected {expected}")
+    bag_offsets, bag_ids = _NO_BAGS if bags is None else _checked(bags, words, len(input))
     for name, array, dtype, ndim in (
         ("ids", ids, np.uint32, 1),
         ("offsets", offsets, np.int64, 1),
@@ -269,8 +286,8 @@ def negative_sampling(
         output=output,
         ids=ids,
         offsets=offsets,
-        bag_offsets=_NO_BAGS.offsets if bags is None else bags.offsets,
-        bag_ids=_NO_BAGS.ids if bags is None else bags.ids,
+        bag_offsets=bag_offsets,
+        bag_ids=bag_ids,
         keep=keep,
         noise=noise,
         window=window,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from firth.corpus import Corpus
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.models.fasttext import FastText
     from firth.models.word2vec import Word2Vec
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Corpus": "firth.corpus",
     "Embedding": "firth.embedding",
+    "FastText": "firth.models.fasttext",
     "FormatError": "firth._errors",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
@@ -38,6 +40,7 @@ _MODULES = ("evaluate", "kernels")
 __all__ = [
     "Corpus",
     "Embedding",
+    "FastText",
     "FormatError",
     "SubwordEmbedding",
     "Subwords",

@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from firth.corpus import Corpus
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.models.fasttext import FastText
     from firth.models.word2vec import Word2Vec
+    from firth.subword_embedding import SubwordEmbedding
+    from firth.subwords import Subwords
     from firth.vocabulary import Vocabulary
 
 _HOMES = {
     "Corpus": "firth.corpus",
     "Embedding": "firth.embedding",
+    "FastText": "firth.models.fasttext",
     "FormatError": "firth._errors",
+    "SubwordEmbedding": "firth.subword_embedding",
+    "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
     "Word2Vec": "firth.models.word2vec",
     "load": "firth.formats",
@@ -34,7 +40,10 @@ _MODULES = ("evaluate", "kernels")
 __all__ = [
     "Corpus",
     "Embedding",
+    "FastText",
     "FormatError",
+    "SubwordEmbedding",
+    "Subwords",
     "Vocabulary",
     "Word2Vec",
     "__version__",

@@ -115,8 +115,17 @@ def _shown(value: object) -> str:
 
 
 def parameters(model: type[Any]) -> dict[str, str]:
-    """Return what the docstring (numpydoc) says about each parameter, as one line each."""
-    text = inspect.getdoc(model) or ""
+    """Return what the docstring (numpydoc) says about each parameter, as one line each.
+
+    What a model says nothing about is as in the model that it comes from.
+    """
+    found: dict[str, str] = {}
+    for one in reversed(model.__mro__[:-1]):
+        found |= _documented(inspect.cleandoc(one.__doc__ or ""))
+    return found
+
+
+def _documented(text: str) -> dict[str, str]:
     section = re.search(
         r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", text, re.M | re.S
     )

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from firth.embedding import Embedding
 
 # Name on the command line -> (module, class). A new model is one line here.
-MODELS = {"word2vec": ("firth.models.word2vec", "Word2Vec")}
+MODELS = {
+    "word2vec": ("firth.models.word2vec", "Word2Vec"),
+    "fasttext": ("firth.models.fasttext", "FastText"),
+}
 
 
 def arguments(parser: cli.Parser) -> None:

@@ -19,6 +19,14 @@ class Words(NamedTuple):
     ends: Longs
 
 
+def encoded(word: str) -> bytes:
+    """Return a word's bytes; if a lone surrogate stands for no byte, all of them are as in WTF-8."""
+    try:
+        return str.encode(word, "utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return str.encode(word, "utf-8", "surrogatepass")
+
+
 def words_of(
     words: Iterable[str] | bytes | bytearray | memoryview | Bytes,
     function: str,
@@ -31,7 +39,7 @@ def words_of(
     Parameters
     ----------
     words
-        Texts; or a column of strings that has ``__arrow_c_stream__``; or bytes, or a (size,) uint8
+        Texts, whose lone surrogates stand for bytes; or a column of strings that has ``__arrow_c_stream__``; or bytes, or a (size,) uint8
         array, with a newline behind each word, which the last one does not need.
     """
     if isinstance(words, str):
@@ -95,11 +103,6 @@ def _one_by_one(words: list[Any], function: str) -> Words:
         if not isinstance(word, str):
             kind = type(word).__name__
             raise TypeError(f"{function}: words[{number}] is {kind}, expected str")
-        try:
-            blobs.append(str.encode(word, "utf-8", "surrogateescape"))
-        except UnicodeEncodeError:
-            raise ValueError(
-                f"{function}: words[{number}] has a lone surrogate that stands for no byte"
-            ) from None
+        blobs.append(encoded(word))
     offsets = np.fromiter(itertools.accumulate(map(len, blobs), initial=0), np.int64)
     return Words(np.frombuffer(b"".join(blobs), np.uint8), offsets[:-1], offsets[1:])

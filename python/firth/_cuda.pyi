@@ -1,4 +1,4 @@
-# The compiled CUDA module (cuda/bindings.cc). Its arrays lie on a device: all that have
+# The compiled CUDA module (cuda/bindings*.cc). Its arrays lie on a device: all that have
 # __cuda_array_interface__.
 from firth._backend import Bytes, Doubles, Floats, Ids, Longs
 

@@ -77,7 +77,7 @@ cuda-test: build/device
 	PYTHONPATH=build/device $(DEVICE_PYTHON) -m pytest -m gpu
 
 cuda-bench: build/device
-	set -e; for task in bench/cuda/*.py; do PYTHONPATH=build/device $(DEVICE_PYTHON) $$task; done
+	set -e; for task in bench/cuda/[!_]*.py; do PYTHONPATH=build/device $(DEVICE_PYTHON) $$task; done
 
 # An installation that follows the sources: Python at once, C++ at the next import.
 develop: .venv/build.stamp

@@ -1,5 +1,6 @@
 """Hypothesis profiles, where the real data lies, and what kernels are tested on: (backend, isa)."""
 
+import importlib.util
 import os
 import signal
 from pathlib import Path
@@ -43,6 +44,17 @@ def on(request):
     """Keyword arguments that send a kernel call to one backend and instruction set."""
     backend, isa = request.param
     return {"backend": backend, "isa": isa}
+
+
+@pytest.fixture(scope="session")
+def cupy():
+    """CuPy with a device, or a skip that says what is missing."""
+    if importlib.util.find_spec("cupy") is None:
+        pytest.skip("no CUDA device can be used: CuPy is not installed")
+    cupy = pytest.importorskip("cupy")
+    if not cupy.cuda.is_available():
+        pytest.skip("no CUDA device can be used: CuPy finds none")
+    return cupy
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,59 @@ def test_the_cuda_module_takes_device_arrays_only_as_they_should_be(cuda):
             cuda.topk(**device_call(**changes))
 
 
+def words_call(**changes):
+    """What subword_means takes, for 2 words and 5 buckets behind 1 row."""
+    arrays = {
+        "text": np.frombuffer(b"where", np.uint8).copy(),
+        "begins": np.array([0, 2]),
+        "ends": np.array([2, 5]),
+        "table": np.ones((6, 3), np.float32),
+        "means": np.zeros((2, 3), np.float32),
+    }
+    there = {name: OnDevice(array) for name, array in arrays.items()}
+    rule = {"min_n": 3, "max_n": 6, "buckets": 5, "hashes": 0, "first_row": 1}
+    return {**there, **rule, "threads": 0, "isa": "", **changes}
+
+
+def test_the_cuda_module_takes_words_and_tables_only_as_they_should_be(cuda):
+    shorts, floats = OnDevice(np.zeros(2, np.int32)), OnDevice(np.ones((2, 2), np.float32))
+    cases = [
+        (TypeError, "text has no __cuda_array_interface__", {"text": b"where"}),
+        (TypeError, "text has typestr <i4, expected", {"text": shorts}),
+        (TypeError, "begins has typestr <i4, expected <i8", {"begins": shorts}),
+        (ValueError, "begins and ends differ", {"ends": OnDevice(np.zeros(3, np.int64))}),
+        (ValueError, "table and means differ in width", {"means": floats}),
+        (ValueError, "means are not as many", {"means": OnDevice(np.ones((3, 3), np.float32))}),
+        (ValueError, "min_n and max_n are no range", {"min_n": 7}),
+        (ValueError, "min_n and max_n are no range", {"min_n": 0}),
+        (ValueError, "buckets is not between", {"buckets": 0}),
+        (ValueError, "hashes is not between", {"hashes": 5}),
+        (ValueError, "not a row for each bucket", {"first_row": 2}),
+        (ValueError, "not a row for each bucket", {"first_row": -1}),
+    ]
+    for error, message, changes in cases:
+        with pytest.raises(error, match=f"^cuda: .*{message}"):
+            cuda.subword_means(**words_call(**changes))
+
+    given = {**words_call(), "offsets": OnDevice(np.zeros(3, np.int64)), "ids": None}
+    table, means = given.pop("table"), given.pop("means")
+    del given["first_row"]
+    bags = {"table": table, "means": means, "offsets": given["offsets"], "threads": 0, "isa": ""}
+    longs = OnDevice(np.zeros(2, np.int64))
+    ids = OnDevice(np.zeros(4, np.uint32), data=(64, True))
+    with pytest.raises(ValueError, match=r"^cuda: offsets are not one more than the words"):
+        cuda.subwords(**{**given, "offsets": longs})
+    with pytest.raises(TypeError, match=r"^cuda: ids has typestr <i8, expected <u4"):
+        cuda.subwords(**{**given, "ids": longs})
+    with pytest.raises(ValueError, match=r"^cuda: ids is read-only"):
+        cuda.subwords(**{**given, "ids": ids})
+    with pytest.raises(ValueError, match=r"^cuda: offsets are not one more than the means"):
+        cuda.bag_means(**{**bags, "offsets": longs}, ids=ids)
+    read_only = OnDevice(np.zeros((2, 3), np.float32), data=(64, True))
+    with pytest.raises(ValueError, match=r"^cuda: means is read-only"):
+        cuda.bag_means(**{**bags, "means": read_only}, ids=ids)
+
+
 def test_show_config_gives_every_part_a_reason(capsys):
     found = firth.show_config()
     assert list(found) == [

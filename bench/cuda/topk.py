@@ -12,14 +12,13 @@ of one H200, for 1 M x 128 and, with --large, 10 M x 300 items.
 import argparse
 import importlib
 import importlib.util
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
+from _device import device_arrays, milliseconds
 
 import firth
 
@@ -32,19 +31,6 @@ GOALS = {
     (1_000_000, 128): {1: (0.06, 0.09), 1024: (0.33, 1.1), 10_000: (3.24, 8.0)},
     (10_000_000, 300): {1: (1.4, 2.0), 1024: (7.8, 25.0), 10_000: (76.0, 200.0)},
 }
-
-
-def device_arrays() -> Any:
-    """Return CuPy with a device behind it, or leave and say what is missing."""
-    try:
-        import cupy
-    except ImportError as error:
-        sys.exit(f"bench/cuda/topk.py: nothing was measured, CuPy is not there: {error}")
-    try:
-        cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        sys.exit(f"bench/cuda/topk.py: nothing was measured, there is no CUDA device: {error}")
-    return cupy
 
 
 def by_firth(items: Any, k: int) -> Search:
@@ -93,24 +79,6 @@ def by_definition(cupy: Any, queries: Any, items: Any, k: int) -> Any:
         axis=1,
     )
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
-
-
-def milliseconds(cupy: Any, work: Callable[[], Any], rounds: int, seconds: float) -> float:
-    """Return the median time of `work` between two events on the current stream.
-
-    After three rounds no more are begun once `seconds` are over.
-    """
-    work()
-    times: list[float] = []
-    end_of_time = time.monotonic() + seconds
-    while len(times) < rounds and (len(times) < 3 or time.monotonic() < end_of_time):
-        begin, end = cupy.cuda.Event(), cupy.cuda.Event()
-        begin.record()
-        work()
-        end.record()
-        end.synchronize()
-        times.append(cupy.cuda.get_elapsed_time(begin, end))
-    return statistics.median(times)
 
 
 def arguments() -> argparse.Namespace:

@@ -5,6 +5,7 @@
 #include <cuda_runtime.h>
 
 #include "firth/cosine.h"
+#include "firth/subwords.h"
 
 namespace firth::cuda {
 
@@ -18,5 +19,13 @@ void prepare(const Prepare& args, cudaStream_t stream);
 
 // Lists and scratch are the launcher's own. Rows without constants are scanned as float32.
 void topk(const TopK& args, i64* ids, double* scores, Bad* bad, cudaStream_t stream);
+
+// Fills offsets[1:] if ids is null, else ids.
+void subwords(const Subwords& args, cudaStream_t stream);
+
+void bag_means(const BagMeans& args, cudaStream_t stream);
+
+// Scratch is not used.
+void subword_means(const SubwordMeans& args, cudaStream_t stream);
 
 }  // namespace firth::cuda

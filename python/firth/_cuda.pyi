@@ -1,9 +1,41 @@
-# The compiled CUDA module (cuda/bindings.cc). Its arrays lie on a device: all that have
+# The compiled CUDA module (cuda/bindings*.cc). Its arrays lie on a device: all that have
 # __cuda_array_interface__.
-from firth._backend import Bytes, Doubles, Floats, Longs
+from firth._backend import Bytes, Doubles, Floats, Ids, Longs
 
 def devices() -> list[str]: ...
 def runtime_version() -> int: ...
+def subwords(
+    *,
+    text: Bytes,
+    begins: Longs,
+    ends: Longs,
+    min_n: int,
+    max_n: int,
+    buckets: int,
+    hashes: int,
+    offsets: Longs,
+    ids: Ids | None,
+    threads: int,
+    isa: str,
+) -> None: ...
+def bag_means(
+    *, table: Floats, offsets: Longs, ids: Ids, means: Floats, threads: int, isa: str
+) -> None: ...
+def subword_means(
+    *,
+    text: Bytes,
+    begins: Longs,
+    ends: Longs,
+    min_n: int,
+    max_n: int,
+    buckets: int,
+    hashes: int,
+    table: Floats,
+    first_row: int,
+    means: Floats,
+    threads: int,
+    isa: str,
+) -> None: ...
 def prepare(
     *,
     rows: Floats,

@@ -1,7 +1,5 @@
 """topk and prepare on device arrays: the same answers as on the host."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,17 +9,6 @@ from firth import _arrays, kernels
 from searches import KINDS, METRICS, SCANS, assert_same, expected, rows, searches, ways
 
 pytestmark = pytest.mark.gpu
-
-
-@pytest.fixture(scope="module")
-def cupy():
-    """CuPy with a device, or a skip that says what is missing."""
-    if importlib.util.find_spec("cupy") is None:
-        pytest.skip("no CUDA device can be used: CuPy is not installed")
-    cupy = pytest.importorskip("cupy")
-    if not cupy.cuda.is_available():
-        pytest.skip("no CUDA device can be used: CuPy finds none")
-    return cupy
 
 
 @pytest.fixture(scope="module", params=["_cuda", "_arrays"])

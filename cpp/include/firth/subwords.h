@@ -107,6 +107,13 @@ FIRTH_HD i64 ngrams_of(i64 characters, u32 min_n, u32 max_n) {
   return least == 1 ? all - 2 : all;  // the boundaries by themselves
 }
 
+// How many n-grams of "<w>" of that many characters begin before character `at`: where those of `at` stand in the bag.
+FIRTH_HD i64 ngrams_before(i64 characters, i64 at, u32 min_n, u32 max_n) {
+  if (at <= 0 || max_n == 0) return 0;
+  const i64 from_there = ngrams_of(characters - at, min_n, max_n);  // of what has its own boundaries left out, as here
+  return ngrams_of(characters, min_n, max_n) - from_there - (min_n == 1 && at < characters ? 1 : 0);
+}
+
 // means[b] = the mean of the rows that bag b names, added up in its order in float32, then multiplied by one over their
 // number; zero for an empty bag.
 struct BagMeans {

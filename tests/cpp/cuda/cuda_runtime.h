@@ -48,7 +48,7 @@ inline void __syncwarp() { pthread_barrier_wait(&host_warp_barriers[threadIdx.x 
 // A vote is one atomic word: who votes in the upper half is counted, with what in the lower half is kept. There are
 // three, taken in turn; the first thread out of a vote clears the one before it.
 inline std::uint64_t host_votes[kHostWarps][3];
-inline thread_local unsigned host_vote;
+inline thread_local unsigned host_vote, host_shuffle;
 inline unsigned __ballot_sync(unsigned, int flag) {
   std::uint64_t* votes = host_votes[threadIdx.x / kHostWarp];
   const unsigned lane = threadIdx.x % kHostWarp, now = host_vote++ % 3;
@@ -57,6 +57,22 @@ inline unsigned __ballot_sync(unsigned, int flag) {
   for (; seen >> 32 != kHostWarp; seen = __atomic_load_n(votes + now, __ATOMIC_RELAXED)) sched_yield();
   if (lane == 0) __atomic_store_n(votes + (now + 2) % 3, 0, __ATOMIC_RELAXED);
   return static_cast<unsigned>(seen);
+}
+
+// A shuffle is a vote behind a value; of the two places that each thread has, one may still be read. It orders no
+// memory.
+inline long long host_values[kHostWarps][2][kHostWarp];
+template <class T>
+T __shfl_sync(unsigned, T value, int from) {
+  const unsigned warp = threadIdx.x / kHostWarp, place = host_shuffle++ % 2;
+  __atomic_store_n(&host_values[warp][place][threadIdx.x % kHostWarp], static_cast<long long>(value), __ATOMIC_RELAXED);
+  __ballot_sync(0, 0);
+  return static_cast<T>(__atomic_load_n(&host_values[warp][place][from], __ATOMIC_RELAXED));
+}
+template <class T>
+T __shfl_up_sync(unsigned, T value, unsigned by) {
+  const unsigned lane = threadIdx.x % kHostWarp;
+  return __shfl_sync(0, value, static_cast<int>(lane < by ? lane : lane - by));
 }
 
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }

@@ -78,8 +78,7 @@ def subwords(
     TypeError
         If words are one str or hold something else, or a number is not whole.
     ValueError
-        If a number is out of its range, a word has a lone surrogate that stands for no byte, or a
-        row of an Arrow column is null.
+        If a number is out of its range, or a row of an Arrow column is null.
 
     References
     ----------

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from firth.embedding import Embedding
     from firth.formats import load, read
     from firth.models.word2vec import Word2Vec
+    from firth.subword_embedding import SubwordEmbedding
+    from firth.subwords import Subwords
     from firth.vocabulary import Vocabulary
 
 _HOMES = {
     "Corpus": "firth.corpus",
     "Embedding": "firth.embedding",
     "FormatError": "firth._errors",
+    "SubwordEmbedding": "firth.subword_embedding",
+    "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
     "Word2Vec": "firth.models.word2vec",
     "load": "firth.formats",
@@ -35,6 +39,8 @@ __all__ = [
     "Corpus",
     "Embedding",
     "FormatError",
+    "SubwordEmbedding",
+    "Subwords",
     "Vocabulary",
     "Word2Vec",
     "__version__",

@@ -29,24 +29,45 @@ def checked_keys(keys: Sequence[str]) -> list[str]:
     return result
 
 
+def index_of(keys: list[str]) -> dict[str, int]:
+    """Return the row of each key, if all are different."""
+    index = dict(zip(keys, range(len(keys)), strict=True))
+    if len(index) != len(keys):
+        twice = next(key for at, key in enumerate(keys) if index[key] != at)
+        raise ValueError(f"Embedding: keys: {twice!r} is given more than once")
+    return index
+
+
 def checked_vectors(
-    vectors: npt.ArrayLike, rows: int | None, check: bool, name: str = "Embedding"
+    vectors: npt.ArrayLike,
+    rows: int | None,
+    check: bool,
+    name: str = "Embedding",
+    what: str = "vectors",
 ) -> Floats:
     """Return vectors as float32 (rows, dim), C-contiguous and aligned, converted if need be."""
     given = np.asarray(vectors)
     if given.dtype.kind not in "fiu":
-        raise TypeError(f"{name}: vectors: dtype {given.dtype} is no real number")
+        raise TypeError(f"{name}: {what}: dtype {given.dtype} is no real number")
     if given.ndim != 2:
-        raise ValueError(f"{name}: vectors: shape {given.shape} does not have 2 axes (n, dim)")
+        raise ValueError(f"{name}: {what}: shape {given.shape} does not have 2 axes (n, dim)")
     if rows is not None and len(given) != rows:
-        raise ValueError(f"{name}: {len(given)} vectors for {rows} keys")
+        raise ValueError(f"{name}: {len(given)} {what} for {rows} keys")
     if not given.shape[1]:
-        raise ValueError(f"{name}: vectors: shape {given.shape} has no dimensions")
+        raise ValueError(f"{name}: {what}: shape {given.shape} has no dimensions")
     with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite: see below
         result = np.require(given, np.float32, ["C", "A"])
     if check and (row := first_not_finite(result)) is not None:
-        raise ValueError(f"{name}: vectors: row {row} has a number that is not finite as float32")
+        raise ValueError(f"{name}: {what}: row {row} has a number that is not finite as float32")
     return result
+
+
+def checked_queries(vectors: npt.ArrayLike, dim: int, name: str) -> Floats:
+    """Return vectors that can be compared with those of an embedding."""
+    queries = checked_vectors(vectors, None, True, name)
+    if queries.shape[1] != dim:
+        raise ValueError(f"{name}: vectors of {queries.shape[1]} numbers, the embedding has {dim}")
+    return queries
 
 
 def first_not_finite(vectors: Floats) -> int | None:
@@ -150,3 +171,24 @@ def quotients(vectors: Floats, plus: Doubles, minus: Doubles, name: str) -> Doub
     if (wrong := np.isnan(result)).any():
         raise not_finite(name, "vectors", int(wrong.argmax()))
     return result
+
+
+def best_of(scores: Doubles, left_out: list[int], least: float, k: int) -> list[tuple[int, float]]:
+    """Return the rows of the k best scores, equal ones in row order; -inf for what is left out."""
+    scores[left_out] = -np.inf
+    scores[scores < least] = -np.inf
+    best = np.argsort(-scores, kind="stable")[:k]
+    return list(zip(best.tolist(), scores[best].tolist(), strict=True))
+
+
+def several_of(terms: Any) -> list[Any]:
+    """Return one key, one vector or several of them as a list."""
+    several = [terms] if isinstance(terms, str) else list(terms)
+    if several and not isinstance(several[0], str) and np.ndim(several[0]) == 0:
+        return [several]  # the numbers of one vector
+    return several
+
+
+def is_vector(query: Any) -> bool:
+    """Say whether what became a single query is one vector, not a sequence of one."""
+    return np.ndim(query) == 1 and not isinstance(next(iter(query)), str)

@@ -1,7 +1,7 @@
 """Embedding: keys and their vectors, what every model returns and every file format holds."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from firth._reading import AnyPath
 from firth._vectors import (
     Floats,
     Longs,
+    best_of,
     blocks,
     check_finite,
     checked_among,
@@ -18,9 +19,13 @@ from firth._vectors import (
     checked_k,
     checked_keys,
     checked_mask,
+    checked_queries,
     checked_threshold,
     checked_vectors,
+    index_of,
+    is_vector,
     quotients,
+    several_of,
     unit,
 )
 from firth.kernels._arguments import one_of
@@ -78,10 +83,7 @@ class Embedding:
         check: bool = True,
     ) -> None:
         self._keys = checked_keys(keys)
-        self._index = dict(zip(self._keys, range(len(self._keys)), strict=True))
-        if len(self._index) != len(self._keys):
-            twice = next(key for at, key in enumerate(self._keys) if self._index[key] != at)
-            raise ValueError(f"Embedding: keys: {twice!r} is given more than once")
+        self._index = index_of(self._keys)
         self._vectors = checked_vectors(vectors, len(self._keys), check)
         self._counts = None if counts is None else checked_counts(counts, len(self._keys))
         self._metadata = dict(metadata or {})
@@ -130,6 +132,10 @@ class Embedding:
     def __iter__(self) -> Iterator[str]:
         return iter(self._keys)
 
+    def has_vector(self, key: Hashable) -> bool:
+        """Say whether ``emb[key]`` answers; where vectors are made of parts, not only for keys."""
+        return key in self._index
+
     def __contains__(self, key: Hashable) -> bool:
         return key in self._index
 
@@ -142,37 +148,45 @@ class Embedding:
             Names the key that is unknown.
         """
         if isinstance(key, str):
-            vector: Floats = self._vectors[self._index[key]].copy()
-            return vector
+            row = self._index.get(key)
+            vector = self._unseen([key])[0] if row is None else self._vectors[row].copy()
+            return cast(Floats, vector)
         if isinstance(key, bytes) or not isinstance(key, Iterable):
             raise TypeError(f"Embedding: {key!r} is neither a key nor several keys")
-        return self.vectors[np.fromiter((self._index[one] for one in key), np.int64)]
+        return self._gathered(key)[0]
+
+    def _unseen(self, words: list[Any]) -> Floats:
+        """Return the vectors of words that are no keys; only some embeddings make any."""
+        raise KeyError(words[0])
+
+    def _gathered(self, words: Iterable[Any]) -> tuple[Floats, list[int]]:
+        """Return the vectors of words (q, dim), and their rows; -1 for those that are no keys."""
+        several = list(words)
+        rows = [self._index.get(word, -1) for word in several]
+        at = np.array(rows, np.int64)
+        if -1 not in rows:
+            return self.vectors[at], rows
+        unseen, vectors = at < 0, np.empty((len(rows), self.dim), np.float32)
+        vectors[unseen] = self._unseen([several[row] for row in np.flatnonzero(unseen)])
+        vectors[~unseen] = self._vectors[at[~unseen]]
+        return vectors, rows
 
     def _terms(self, terms: Terms, name: str) -> tuple[Floats, list[int]]:
         """Return keys or vectors as vectors (q, dim), and their rows; -1 for what is no key."""
         if isinstance(terms, np.ndarray) and terms.dtype.kind in "fiu":
             array = np.atleast_2d(terms)
-            return self._queries(array, name), [-1] * len(array)
-        several: list[Any] = [terms] if isinstance(terms, str) else list(terms)
-        if several and not isinstance(several[0], str) and np.ndim(several[0]) == 0:
-            several = [several]  # the numbers of one vector
-        rows = [self._index[term] if isinstance(term, str) else -1 for term in several]
-        if -1 not in rows:
-            return self.vectors[np.array(rows, np.int64)], rows
-        pairs = zip(several, rows, strict=True)
-        vectors = [self._vectors[row] if row >= 0 else term for term, row in pairs]
-        return self._queries(vectors, name), rows
-
-    def _queries(self, vectors: npt.ArrayLike, name: str) -> Floats:
-        queries = checked_vectors(vectors, None, True, name)
-        if queries.shape[1] != self.dim:
-            raise ValueError(
-                f"{name}: vectors of {queries.shape[1]} numbers, the embedding has {self.dim}"
-            )
-        return queries
+            return checked_queries(array, self.dim, name), [-1] * len(array)
+        several = several_of(terms)
+        vectors, rows = self._gathered(term for term in several if isinstance(term, str))
+        if len(rows) == len(several):
+            return vectors, rows
+        known = zip(vectors, rows, strict=True)
+        pairs = [next(known) if isinstance(term, str) else (term, -1) for term in several]
+        several, rows = (list(column) for column in zip(*pairs, strict=True))
+        return checked_queries(several, self.dim, name), rows
 
     def __repr__(self) -> str:
-        return f"Embedding({len(self)} keys, dim={self.dim})"
+        return f"{type(self).__name__}({len(self)} keys, dim={self.dim})"
 
     def __reduce__(self) -> tuple[object, ...]:
         return _restored, (self._keys, self._vectors, self._counts, self._metadata)
@@ -283,17 +297,12 @@ class Embedding:
         k = checked_k(k, among - len(given) if threshold is None else among, name)
         if method == "add":
             query = unit(unit(plus).sum(axis=0) - unit(minus).sum(axis=0))[None].astype(np.float32)
-            left_out = np.array([given], np.int64)
-            ids, scores = kernels.topk(
-                query, self._items(among), k, exclude=left_out, threshold=least
-            )
-            found = zip(ids[0].tolist(), scores[0].tolist(), strict=True)
+            left_out, items = np.array([given], np.int64), self._items(among)
+            ids, scores = kernels.topk(query, items, k, exclude=left_out, threshold=least)
+            found = list(zip(ids[0].tolist(), scores[0].tolist(), strict=True))
         else:
             ranked = quotients(self._vectors[:among], unit(plus), unit(minus), name)
-            ranked[given] = -np.inf
-            ranked[ranked < least] = -np.inf
-            best = np.argsort(-ranked, kind="stable")[:k]
-            found = zip(best.tolist(), ranked[best].tolist(), strict=True)
+            found = best_of(ranked, given, least, k)
         return [(self._keys[row], score) for row, score in found if score > -np.inf]
 
     def analogy(
@@ -364,17 +373,11 @@ class Embedding:
             allowed = checked_mask(mask, len(self), name)[:among]
             most, lost = int(allowed.sum()), lost[allowed[lost]]
         k = checked_k(k, most - bool(len(lost)) if threshold is None else among, name)
+        items = self._items(among)
         ids, scores = kernels.topk(
-            terms,
-            self._items(among),
-            k,
-            exclude=own,
-            mask=allowed,
-            threshold=least,
-            threads=threads,
+            terms, items, k, exclude=own, mask=allowed, threshold=least, threads=threads
         )
-        plain: Any = queries
-        if isinstance(queries, str) or (rows == [-1] and np.ndim(plain) == 1):
+        if isinstance(queries, str) or (rows == [-1] and is_vector(queries)):
             return ids[0], scores[0]
         return ids, scores
 

@@ -9,7 +9,7 @@
 namespace firth::FIRTH_LEVEL {
 namespace {
 
-constexpr i64 kAhead = 48;               // rows of bags that are asked for before they are needed
+constexpr i64 kAhead = 48;                // rows of bags that are asked for before they are needed
 constexpr int kChunk = 2 * kTileVectors;  // vectors of a row that are kept in registers, twice
 
 struct Work {

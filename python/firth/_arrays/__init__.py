@@ -9,4 +9,12 @@ from firth._arrays._cosine import prepare, topk
 from firth._arrays._negative_sampling import alias_table, negative_sampling
 from firth._arrays._tokens import WordCounter, tokens
 
-__all__ = ["WordCounter", "alias_table", "classification", "negative_sampling", "prepare", "tokens", "topk"]
+__all__ = [
+    "WordCounter",
+    "alias_table",
+    "classification",
+    "negative_sampling",
+    "prepare",
+    "tokens",
+    "topk",
+]

@@ -48,11 +48,12 @@ def classification(
             rows = bag_ids[int(bag_offsets[example]) : int(bag_offsets[example + 1])]
             hidden = input[rows].sum(axis=0) * xp.float32(1 / len(rows))
             target = int(drawn[example])
+            nodes: Any = slice(None)
             if loss == 2:
                 path = path_ids[int(path_offsets[target]) : int(path_offsets[target + 1])]
                 nodes, wanted = path >> 1, (path & 1).astype(bool)
             else:
-                nodes, wanted = slice(None), xp.zeros(len(output), bool)
+                wanted = xp.zeros(len(output), bool)
                 labels = label_ids[int(label_offsets[example]) : int(label_offsets[example + 1])]
                 wanted[labels if loss == 1 else target] = True
             scores = output[nodes] @ hidden

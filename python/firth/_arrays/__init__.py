@@ -4,8 +4,17 @@ Each function has the signature of its compiled twin; ``threads`` and ``isa`` ha
 and are ignored.
 """
 
+from firth._arrays._classification import classification
 from firth._arrays._cosine import prepare, topk
 from firth._arrays._negative_sampling import alias_table, negative_sampling
 from firth._arrays._tokens import WordCounter, tokens
 
-__all__ = ["WordCounter", "alias_table", "negative_sampling", "prepare", "tokens", "topk"]
+__all__ = [
+    "WordCounter",
+    "alias_table",
+    "classification",
+    "negative_sampling",
+    "prepare",
+    "tokens",
+    "topk",
+]

@@ -11,6 +11,8 @@ from firth.embedding import Embedding
 # Name -> module, in the order in which they are asked whether a file is theirs.
 FORMATS = {
     "firth": "firth.formats.firth",
+    "fasttext-binary": "firth.formats.fasttext_binary",
+    "floret": "firth.formats.floret",
     "word2vec-text": "firth.formats.word2vec_text",
     "word2vec-binary": "firth.formats.word2vec_binary",
     "glove-text": "firth.formats.glove_text",

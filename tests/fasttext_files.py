@@ -91,7 +91,7 @@ def model(
 
 def parse(raw):
     """Read a dense file: its arguments, words with counts, labels with counts, matrices."""
-    magic, version = struct.unpack_from("<2i", raw)
+    (magic,) = struct.unpack_from("<i", raw)
     at = 8 if magic == MAGIC else 0
     arguments = dict(zip(ARGUMENTS, struct.unpack_from("<12i", raw, at), strict=True))
     at += 56

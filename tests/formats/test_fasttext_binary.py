@@ -57,7 +57,7 @@ def test_vectors_are_those_that_fasttext_printed(data, name):
     assert header == f"{len(emb)} {emb.dim}"
     assert [line.split(" ")[0] for line in lines] == emb.keys
     printed = [line.split()[1:] for line in lines]
-    assert printed == [["%.5g" % x for x in vector] for vector in emb.vectors.tolist()]
+    assert printed == [[f"{x:.5g}" for x in vector] for vector in emb.vectors.tolist()]
 
 
 def unseen(words, count):
@@ -305,7 +305,7 @@ def test_counts_that_are_not_known_are_ones(written, read):
 
 @pytest.mark.parametrize("key", ["", " ", "New York", "a\t", "a\nb", "\r", "a\0", "\v", "\f"])
 def test_keys_that_no_text_can_have_are_refused(written, key):
-    with pytest.raises(ValueError, match="fasttext-binary: key .* white space or a NUL"):
+    with pytest.raises(ValueError, match=r"fasttext-binary: key .* white space or a NUL"):
         written(Embedding(["a", key], [[1], [2]]))
 
 
@@ -378,5 +378,6 @@ def test_the_oldest_version_is_recognised_only_if_all_sizes_fit(tmp_path):
 def test_other_versions_are_named(read):
     for version in (-1, 0, 10, 13):
         content = made.model()[:4] + struct.pack("<i", version) + made.model()[8:]
-        with pytest.raises(FormatError, match=rf"byte 4 .version.: expected 11 to 12, found {version}"):
+        expected = rf"byte 4 .version.: expected 11 to 12, found {version}"
+        with pytest.raises(FormatError, match=expected):
             read(content)

@@ -133,7 +133,7 @@ def test_a_damaged_file_is_named_with_the_place(read, case):
 
 def test_a_file_of_another_format_is_refused_by_name(tmp_path):
     (tmp_path / "a").write_bytes(b"2 1\na 1\nb 2\n")
-    with pytest.raises(FormatError, match="line 1 .*a header, .buckets dim min_n"):
+    with pytest.raises(FormatError, match=r"line 1 .*a header, .buckets dim min_n"):
         firth.read(tmp_path / "a", "floret")
 
 

@@ -65,7 +65,7 @@ def test_what_is_of_no_format_is_refused(tmp_path):
 
 def test_wrong_arguments_are_named(written):
     _, path = written
-    with pytest.raises(ValueError, match="format: 'word2vec' is none of firth, fasttext-binary, floret"):
+    with pytest.raises(ValueError, match="format: 'word2vec' is none of firth, fasttext-binary"):
         firth.read(path, "word2vec")
     with pytest.raises(ValueError, match="format: 'x' is none of"):
         EMB.write(path, format="x")

@@ -75,10 +75,10 @@ class Arguments(NamedTuple):
 
 
 class Dictionary(NamedTuple):
-    """Words, then labels, as bytes; how often each was seen; the row of each bucket if pruned."""
+    """Words, then labels; how often each was seen; the row of each bucket if pruned."""
 
-    words: list[bytes]
-    labels: list[bytes]
+    words: list[str]
+    labels: list[str]
     counts: Longs
     tokens: int
     kept: Ints | None  # (buckets,), counted behind the rows of words; -1: pruned away
@@ -164,10 +164,10 @@ def read_dictionary(file: CheckedReader, arguments: Arguments) -> Dictionary:
     return Dictionary(names[:words], names[words:], counts, tokens, kept, pruned)
 
 
-def _entries(file: CheckedReader, words: int, size: int) -> tuple[list[bytes], Longs]:
+def _entries(file: CheckedReader, words: int, size: int) -> tuple[list[str], Longs]:
     """Read the entries: their lengths are found one by one, so the file is mapped for it."""
-    names: list[bytes] = []
-    rest: list[bytes] = []
+    names: list[str] = []
+    rest = bytearray()
     begin = file.offset
     with mmap.mmap(file.file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         at, last = begin, file.size - _ENTRY.itemsize
@@ -176,15 +176,15 @@ def _entries(file: CheckedReader, words: int, size: int) -> tuple[list[bytes], L
             if not at <= end < last:
                 what, expected = f"entry {len(names) + 1}", "a word, 0, its count and its type"
                 raise wrong(file, at, what, expected, f"{file.size - at} bytes without an end")
-            names.append(data[at:end])
-            at = end + 1 + _ENTRY.itemsize
-            rest.append(data[end + 1 : at])
-    entries = np.frombuffer(b"".join(rest), _ENTRY)
+            names.append(data[at:end].decode("utf-8", "surrogateescape"))
+            at = end + _LEAST
+            rest += data[end + 1 : at]
+    entries = np.frombuffer(rest, _ENTRY)
     types = np.repeat(np.array([0, 1], np.int8), [words, size - words])
     bad = (entries["type"] != types) | (entries["count"] < 0)
     if bad.any():
         row = int(bad.argmax())
-        place = begin + sum(map(len, names[: row + 1])) + _LEAST * row + 1
+        place = _place(begin, names, row + 1) - _ENTRY.itemsize
         if entries["count"][row] < 0:
             found = int(entries["count"][row])
             raise wrong(file, place, f"count of entry {row + 1}", "at least 0", found)
@@ -192,30 +192,35 @@ def _entries(file: CheckedReader, words: int, size: int) -> tuple[list[bytes], L
         raise wrong(file, place + 8, f"entry {row + 1}", expected, entries["type"][row])
     if len(set(names)) != size:
         row, first = _twice(names)
-        place = begin + sum(map(len, names[:row])) + _LEAST * row
         expected = f"entries that differ, {names[row][:40]!r} was entry {first + 1}"
-        raise wrong(file, place, f"entry {row + 1}", expected, "it again")
+        raise wrong(file, _place(begin, names, row), f"entry {row + 1}", expected, "it again")
     file.file.seek(at)
     file.offset = at
     return names, entries["count"].astype(np.int64)
 
 
+def _place(begin: int, names: list[str], row: int) -> int:
+    """Return where an entry begins."""
+    sizes = (len(name.encode("utf-8", "surrogateescape")) for name in names[:row])
+    return begin + sum(sizes) + _LEAST * row
+
+
 def _check_ngrams(
-    file: CheckedReader, begin: int, names: list[bytes], fields: dict[str, int]
+    file: CheckedReader, begin: int, names: list[str], fields: dict[str, int]
 ) -> None:
     """Refuse a word whose n-grams would take much more memory than the word."""
-    longest = max(names, key=len, default=b"")
-    most = min(fields["maxn"], len(longest) + 2)
-    if (len(longest) + 2) * max(most - fields["minn"] + 1, 0) > _MOST_NGRAMS:
+    longest = max(names, key=len, default="")
+    size = len(longest) + 2
+    if size * max(min(fields["maxn"], size) - fields["minn"] + 1, 0) > _MOST_NGRAMS:
         row = names.index(longest)
-        place = begin + sum(map(len, names[:row])) + _LEAST * row
-        expected = f"a word of at most {_MOST_NGRAMS} n-grams"
-        raise wrong(file, place, f"entry {row + 1}", expected, f"one of {len(longest)} bytes")
+        what, expected = f"entry {row + 1}", f"a word of at most {_MOST_NGRAMS} n-grams"
+        found = f"one of {len(longest)} characters"
+        raise wrong(file, _place(begin, names, row), what, expected, found)
 
 
-def _twice(names: list[bytes]) -> tuple[int, int]:
+def _twice(names: list[str]) -> tuple[int, int]:
     """Return the row of the first name that stood in an earlier row, and that one."""
-    seen: dict[bytes, int] = {}
+    seen: dict[str, int] = {}
     for row, name in enumerate(names):
         if seen.setdefault(name, row) != row:
             return row, seen[name]

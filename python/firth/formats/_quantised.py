@@ -32,7 +32,7 @@ from firth.formats._fasttext import (
 )
 
 _CENTROIDS = 256
-_MOST_DSUB = 64  # the original takes 2, or up to 16 by itself: a row is as much longer than its code
+_MOST_DSUB = 64  # usual are 2 to 16; a row takes four times as many bytes as it has in codes
 _STEP = 1 << 18  # numbers decoded together
 
 

@@ -99,15 +99,15 @@ def read(path: AnyPath, limit: int | None = None) -> SubwordEmbedding:
         if file.remaining:
             found = f"{file.remaining} bytes more"
             raise FormatError(file.path, f"byte {file.offset}", "the end of the file", found)
-    if arguments.version == OLDEST and arguments.ngrams and b"</s>" in words.words[:own]:
-        row = words.words.index(b"</s>")
+    if arguments.version == OLDEST and arguments.ngrams and "</s>" in words.words[:own]:
+        row = words.words.index("</s>")
         table[row] = mean_of_end(table, row, own, arguments.fields)
     try:
         model = _model(arguments, words, own, table, output)
     except ValueError as error:
         raise FormatError(path, "file", "a model", str(error)) from None
-    if model.rule.max_n and (row := first_not_finite(model.vectors)) is not None:
-        place = f"entry {row + 1} ({model.keys[row][:40]!r})"
+    if model.rule.max_n and (bad := first_not_finite(model.vectors)) is not None:
+        place = f"entry {bad + 1} ({model.keys[bad][:40]!r})"
         raise FormatError(path, place, "rows with a finite sum", "an infinite one")
     return model
 
@@ -144,15 +144,14 @@ def _model(
     fields = arguments.fields
     lengths = (max(fields["minn"], 1), fields["maxn"]) if arguments.ngrams else (0, 0)
     rule = Subwords(*lengths, fields["bucket"])
-    keys = [word.decode("utf-8", "surrogateescape") for word in words.words[:own]]
-    labels = [label.decode("utf-8", "surrogateescape") for label in words.labels]
+    keys, labels = words.words[:own], words.labels
     seen, label_counts = words.counts[:own], words.counts[len(words.words) :]
-    kept = {"version": arguments.version, **fields, "t": arguments.t, "ntokens": words.tokens}
-    del kept["dim"], kept["bucket"]
-    metadata: dict[str, Any] = {"fasttext": kept}
-    given = {
+    notes: dict[str, Any] = {"version": arguments.version, **fields}
+    notes |= {"t": arguments.t, "ntokens": words.tokens}
+    del notes["dim"], notes["bucket"]
+    given: dict[str, Any] = {
         "counts": seen,
-        "metadata": metadata,
+        "metadata": {"fasttext": notes},
         "vectors": None if rule.max_n else table[:own],
         "kept": words.kept,
         "check": False,
@@ -160,7 +159,7 @@ def _model(
     loss = _LOSS_NAMES[fields["loss"]]
     if not arguments.supervised:
         if labels:  # fastText counts labels in any text
-            kept["labels"] = dict(zip(labels, label_counts.tolist(), strict=True))
+            notes["labels"] = dict(zip(labels, label_counts.tolist(), strict=True))
         cut_tree = loss == "hs" and own < len(words.words)
         return SubwordEmbedding(keys, table, rule, output=None if cut_tree else output, **given)
     return Classifier(
@@ -288,7 +287,8 @@ def _ngrams(model: SubwordEmbedding | None, notes: Mapping[str, Any]) -> tuple[i
 
 
 def _int32(value: object, default: int) -> int:
-    return min(max(_number(value, default, int), 0), 2**31 - 1)
+    number: int = _number(value, default, int)
+    return min(max(number, 0), 2**31 - 1)
 
 
 def _number(value: object, default: Any, kind: type) -> Any:

@@ -52,12 +52,10 @@ def _read_header(file: CheckedReader) -> tuple[Subwords, int]:
     file.offset = len(line)
     values = dict(zip(_NAMES, map(int, match[1].split()), strict=True))
     bounds = match[2].decode("utf-8", "replace")
-    for what, found, expected in [
-        ("seed", values["seed"], SEED),
-        ("boundaries", bounds, "< >"),
-    ]:
-        if found != expected:
-            raise FormatError(file.path, place, f"the {what} {expected}", str(found))
+    if values["seed"] != SEED:
+        raise FormatError(file.path, place, f"the seed {SEED}", str(values["seed"]))
+    if bounds != "< >":
+        raise FormatError(file.path, place, "the boundaries < >", bounds)
     if not 1 <= values["hashes"] <= 4 or values["dim"] < 1:
         expected = "1 to 4 hashes and at least 1 number per row"
         raise FormatError(file.path, place, expected, f"{values['hashes']} and {values['dim']}")

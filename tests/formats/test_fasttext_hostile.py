@@ -347,6 +347,16 @@ def test_mutations_are_refused_or_read_to_a_model(tmp_path, name):
     assert 150 < refused < 500
 
 
+def test_long_words_with_many_ngrams_take_little_memory(tmp_path):
+    """Together their n-grams are 50 million, which would be 200 MB of ids."""
+    words = [("x" * 999 + chr(64 + row), 1) for row in range(100)]
+    (tmp_path / "a.bin").write_bytes(model(words, maxn=1 << 16))
+    tracemalloc.start()
+    assert len(firth.read(tmp_path / "a.bin", FORMAT)) == 100
+    assert tracemalloc.get_traced_memory()[1] < 64_000_000
+    tracemalloc.stop()
+
+
 def test_a_large_file_is_read_without_a_second_copy(tmp_path):
     words = [(f"w{row}", 1) for row in range(1000)]
     table = rows(1000 + 50_000, 100)

@@ -295,7 +295,8 @@ def mean_of_end(table: Floats, row: int, first_row: int, fields: dict[str, int])
             with np.errstate(over="ignore", invalid="ignore"):  # what becomes of it is looked at
                 total += table[first_row + hash % fields["bucket"]]
             size += 1
-    return total * np.float32(1 / size)
+    mean: Floats = total * np.float32(1 / size)
+    return mean
 
 
 # ---- what a file looks like ---------------------------------------------------------------------

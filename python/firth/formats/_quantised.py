@@ -21,15 +21,8 @@ and a codebook: columns, parts, dsub and what is left for the last part (int32),
 
 import numpy as np
 
-from firth.formats._fasttext import (
-    CheckedReader,
-    Floats,
-    Rows,
-    fill_finite,
-    integer,
-    read_shape,
-    wrong,
-)
+from firth._reading import CheckedReader
+from firth.formats._fasttext import Floats, Rows, fill_finite, integer, read_shape, wrong
 
 _CENTROIDS = 256
 _MOST_DSUB = 64  # usual are 2 to 16; a row takes four times as many bytes as it has in codes

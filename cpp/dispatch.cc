@@ -23,6 +23,7 @@ namespace {
    other::subwords,                     \
    other::bag_means,                    \
    other::subword_means,                \
+   other::classification,               \
    level::prepare,                      \
    level::begin_topk,                   \
    level::topk,                         \

@@ -56,6 +56,14 @@ plain_keys = (
     .map(lambda raw: raw.decode("utf-8", "surrogateescape"))
 )
 
+# What fastText's files can hold: tokens of a text.
+token_keys = (
+    st.binary(min_size=1, max_size=8)
+    .map(lambda raw: raw.translate(None, b" \t\n\v\f\r\0"))
+    .filter(bool)
+    .map(lambda raw: raw.decode("utf-8", "surrogateescape"))
+)
+
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 

@@ -229,7 +229,7 @@ def test_pruned_buckets_are_left_out(pruned):
 
 def test_bags_of_many_keys_are_made_in_parts(monkeypatch):
     whole = made(RULES["fasttext"]).vectors
-    monkeypatch.setattr("firth.subword_embedding._WORDS", 3)
+    monkeypatch.setattr("firth.subword_embedding._NGRAMS", 40)
     assert made(RULES["fasttext"]).vectors.tobytes() == whole.tobytes()
 
 

@@ -54,6 +54,7 @@ inline void run(i64 size, i64 grain, int threads, const std::function<void(Range
 void bind_tokens(py::module_& module);
 void bind_negative_sampling(py::module_& module);
 void bind_subwords(py::module_& module);
+void bind_classification(py::module_& module);
 void bind_cosine(py::module_& module);
 
 }  // namespace firth

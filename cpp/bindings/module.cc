@@ -25,6 +25,7 @@ PYBIND11_MODULE(_cpu, module, pybind11::mod_gil_not_used()) {
   bind_tokens(module);
   bind_negative_sampling(module);
   bind_subwords(module);
+  bind_classification(module);
   bind_cosine(module);
   module.def("draws", &draws, py::arg("seed"), py::arg("stream"), py::arg("epoch"), py::arg("first"), py::arg("count"));
   module.def("isas", [] {

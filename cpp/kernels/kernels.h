@@ -3,6 +3,7 @@
 #pragma once
 
 #include "firth/array.h"
+#include "firth/classification.h"
 #include "firth/cosine.h"
 #include "firth/negative_sampling.h"
 #include "firth/subwords.h"
@@ -26,6 +27,7 @@
   void subwords(const Subwords&, Range);                  \
   void bag_means(const BagMeans&, Range);                 \
   void subword_means(const SubwordMeans&, Range);         \
+  void classification(const Classification&, Range);      \
   }
 
 namespace firth {
@@ -38,6 +40,7 @@ struct Kernels {
   void (*subwords)(const Subwords&, Range);
   void (*bag_means)(const BagMeans&, Range);
   void (*subword_means)(const SubwordMeans&, Range);
+  void (*classification)(const Classification&, Range);
   void (*prepare)(const Prepare&, Range);
   i64 (*begin_topk)(const TopK&);
   void (*topk)(const TopK&, Range);

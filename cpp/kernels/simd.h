@@ -371,5 +371,18 @@ inline void transpose(Floats (&rows)[kLanes]) {
   }
 }
 
+// The sums of kLanes rows in one vector: at each step pairs of rows add up what `transpose` would swap.
+inline Floats sums(Floats (&rows)[kLanes]) {
+#pragma GCC unroll 4
+  for (int width = 1; width < kLanes; width *= 2) {
+    const Ints lane = lane_numbers(), odd = (lane & width) != 0;
+    const Ints upper = odd ? lane + (kLanes - width) : lane, lower = odd ? lane + kLanes : lane + width;
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; i += 2 * width)
+      rows[i] = __builtin_shuffle(rows[i], rows[i + width], upper) + __builtin_shuffle(rows[i], rows[i + width], lower);
+  }
+  return rows[0];
+}
+
 }  // namespace
 }  // namespace firth::FIRTH_LEVEL

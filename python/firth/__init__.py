@@ -12,19 +12,23 @@ if TYPE_CHECKING:
     from firth import evaluate, kernels
     from firth._config import set_num_threads, show_config
     from firth._errors import FormatError
+    from firth.classifier import Classifier
     from firth.corpus import Corpus
     from firth.embedding import Embedding
     from firth.formats import load, read
     from firth.models.fasttext import FastText
+    from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.word2vec import Word2Vec
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
     from firth.vocabulary import Vocabulary
 
 _HOMES = {
+    "Classifier": "firth.classifier",
     "Corpus": "firth.corpus",
     "Embedding": "firth.embedding",
     "FastText": "firth.models.fasttext",
+    "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
@@ -38,9 +42,11 @@ _HOMES = {
 _MODULES = ("evaluate", "kernels")
 
 __all__ = [
+    "Classifier",
     "Corpus",
     "Embedding",
     "FastText",
+    "FastTextClassifier",
     "FormatError",
     "SubwordEmbedding",
     "Subwords",

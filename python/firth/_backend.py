@@ -165,6 +165,33 @@ class Backend(Protocol):
         Bucket i is row ``first_row + i`` of the table.
         """
 
+    # classification
+
+    def classification(
+        self,
+        *,
+        input: Floats,
+        output: Floats,
+        bag_offsets: Longs,
+        bag_ids: Ids,
+        label_offsets: Longs,
+        label_ids: Ids,
+        path_offsets: Longs,
+        path_ids: Ids,
+        positions: Longs,
+        loss: int,
+        seed: int,
+        epoch: int,
+        lr_begin: float,
+        lr_end: float,
+        threads: int,
+        isa: str,
+        progress: Callable[[int, float, int], object] | None,
+    ) -> tuple[float, int, int]:
+        """Return the loss summed over examples, how many there were, and the first that was not
+        finite, or -1. Losses are numbered softmax, ova, hs; ``path_offsets`` is (0,) without a tree.
+        """
+
     # topk and prepare
 
     def prepare(

@@ -109,6 +109,29 @@ def subword_means(
     isa: str,
 ) -> None: ...
 
+# classification
+
+def classification(
+    *,
+    input: Floats,
+    output: Floats,
+    bag_offsets: Longs,
+    bag_ids: Ids,
+    label_offsets: Longs,
+    label_ids: Ids,
+    path_offsets: Longs,
+    path_ids: Ids,
+    positions: Longs,
+    loss: int,
+    seed: int,
+    epoch: int,
+    lr_begin: float,
+    lr_end: float,
+    threads: int,
+    isa: str,
+    progress: Callable[[int, float, int], object] | None,
+) -> tuple[float, int, int]: ...
+
 # topk and prepare
 
 def prepare(

@@ -9,7 +9,7 @@ import numpy as np
 
 from firth._backend import Floats
 
-STREAM_POSITION, STREAM_NEGATIVE, STREAM_INITIAL = 0, 1, 2
+STREAM_POSITION, STREAM_NEGATIVE, STREAM_INITIAL, STREAM_LABEL = 0, 1, 2, 3
 _LOW = 0xFFFFFFFF
 
 

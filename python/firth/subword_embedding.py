@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from firth.subwords import Subwords, with_own_rows
 
 Kept = npt.NDArray[np.int32]
 
-_WORDS = 1 << 15  # keys whose bags are made together, so that they need little memory
+_NGRAMS = 1 << 21  # of keys whose bags are made together, so that they need little memory
 _TOKEN = re.compile(r"[^ \t\n\v\f\r]+")
 
 
@@ -191,13 +192,16 @@ class SubwordEmbedding(Embedding):
     def _means_of(self, keys: list[str]) -> Floats:
         """Return the mean of each key's bag."""
         means = np.empty((len(keys), self._input.shape[1]), np.float32)
-        for begin in range(0, len(keys), _WORDS):
-            rows = np.arange(begin, min(begin + _WORDS, len(keys)))
-            part = keys[begin : begin + _WORDS]
-            bags = self._rule.bags(part, first_row=self._own, kept=self._kept)
+        sizes = np.fromiter(map(len, keys), np.int64, len(keys)) + 2
+        lengths = np.minimum(sizes, self._rule.max_n) - self._rule.min_n + 1
+        most = sizes * np.maximum(lengths, 0) + 1  # how many rows the bag of each key has at most
+        batch = np.cumsum(most * max(self._rule.hashes, 1)) // _NGRAMS
+        cuts = [0, *(np.flatnonzero(np.diff(batch)) + 1).tolist(), len(keys)]
+        for begin, end in pairwise(cuts):
+            bags = self._rule.bags(keys[begin:end], first_row=self._own, kept=self._kept)
             if self._own:
-                bags = with_own_rows(bags, rows)
-            means[rows[0] : rows[-1] + 1] = kernels.bag_means(self._input, bags)
+                bags = with_own_rows(bags, np.arange(begin, end))
+            means[begin:end] = kernels.bag_means(self._input, bags)
         return means
 
     def _unseen(self, words: list[Any]) -> Floats:

@@ -13,6 +13,7 @@ enum Stream : u32 {
   kStreamNegative =
       1,  // pair number = position of the piece + number of the block's first centre in it, times `shared`, + k
   kStreamInitial = 2,  // word number = row * dim + column
+  kStreamLabel = 3,    // pair number = example: first chooses the label that it is trained for
 };
 
 struct Draw {

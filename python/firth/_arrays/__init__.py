@@ -4,6 +4,7 @@ Each function has the signature of its compiled twin; ``threads`` and ``isa`` ha
 and are ignored.
 """
 
+from firth._arrays._classification import classification
 from firth._arrays._cosine import prepare, topk
 from firth._arrays._negative_sampling import alias_table, negative_sampling
 from firth._arrays._subwords import arrow_rows, bag_means, lines, subword_means, subwords
@@ -14,6 +15,7 @@ __all__ = [
     "alias_table",
     "arrow_rows",
     "bag_means",
+    "classification",
     "lines",
     "negative_sampling",
     "prepare",

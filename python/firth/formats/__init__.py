@@ -11,6 +11,8 @@ from firth.embedding import Embedding
 # Name -> module, in the order in which they are asked whether a file is theirs.
 FORMATS = {
     "firth": "firth.formats.firth",
+    "fasttext-binary": "firth.formats.fasttext_binary",
+    "floret": "firth.formats.floret",
     "word2vec-text": "firth.formats.word2vec_text",
     "word2vec-binary": "firth.formats.word2vec_binary",
     "glove-text": "firth.formats.glove_text",
@@ -79,12 +81,14 @@ def read(path: AnyPath, format: str | None = None, limit: int | None = None) -> 
     Parameters
     ----------
     path
-        A firth folder, or a file of word2vec (text or binary, also fastText's .vec) or GloVe.
+        A firth folder, or a file of fastText (.bin, .ftz), floret, word2vec (text or binary, also
+        fastText's .vec) or GloVe.
     format
-        ``"firth"``, ``"word2vec-text"``, ``"word2vec-binary"`` or ``"glove-text"``; None looks at
-        how the file begins.
+        ``"firth"``, ``"fasttext-binary"``, ``"floret"``, ``"word2vec-text"``,
+        ``"word2vec-binary"`` or ``"glove-text"``; None looks at how the file begins.
     limit
-        Read the first rows only, usually those of the most frequent keys.
+        Read the first rows only, usually those of the most frequent keys. Rows that belong to no
+        key, such as those of buckets, are all read.
 
     Raises
     ------

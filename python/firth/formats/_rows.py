@@ -122,12 +122,18 @@ def encoded(key: str, name: str) -> bytes:
     ValueError
         Reading would not give the same key back.
     """
+    raw = in_utf8(key, name)
+    if not raw or b" " in raw or b"\n" in raw:
+        raise ValueError(f"{name}: key {key!r} is empty or has a space or a line feed")
+    return raw
+
+
+def in_utf8(key: str, name: str) -> bytes:
+    """Return the bytes of a key; ValueError if decoding them would not give the same key back."""
     try:
         raw = key.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise ValueError(f"{name}: key {key!r} is not text in UTF-8") from None
-    if not raw or b" " in raw or b"\n" in raw:
-        raise ValueError(f"{name}: key {key!r} is empty or has a space or a line feed")
     if not key.isascii() and raw.decode("utf-8", "surrogateescape") != key:
         raise ValueError(f"{name}: key {key!r} would be read as another one")
     return raw

@@ -3,6 +3,7 @@
 Each checks its arguments once for all backends, allocates the outputs and calls the backend.
 """
 
+from firth.kernels._classification import Learnt, classification, huffman_paths
 from firth.kernels._cosine import prepare, topk
 from firth.kernels._merge import merge_topk
 from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
@@ -12,10 +13,13 @@ from firth.kernels._tokens import Tokens, tokens
 
 __all__ = [
     "Bags",
+    "Learnt",
     "Pass",
     "Prepared",
     "Tokens",
     "bag_means",
+    "classification",
+    "huffman_paths",
     "keep_chances",
     "merge_topk",
     "negative_sampling",

@@ -138,7 +138,7 @@ class Run:
                         threads=self.threads,
                         progress=tell if bar.enabled else None,
                     )
-                    _check_finite(input, output)
+                    check_finite(input, output)
                 except FloatingPointError:
                     raise FloatingPointError(
                         f"{self.model}: epoch {epoch + 1} of {self.epochs}: the vectors are not "
@@ -159,7 +159,8 @@ class Run:
             )
 
 
-def _check_finite(*tables: Floats) -> None:
+def check_finite(*tables: Floats) -> None:
+    """Raise FloatingPointError if a table has NaN or infinity."""
     for table in tables:
         for first in range(0, len(table), _ROWS):
             if not np.isfinite(table[first : first + _ROWS]).all():

@@ -58,7 +58,7 @@ def classification(
                 wanted[labels if loss == 1 else target] = True
             scores = output[nodes] @ hidden
             shares, part = (_softmax if loss == 0 else _logistic)(xp, scores, wanted)
-            if not part < float("inf"):
+            if not (bool(xp.isfinite(scores).all()) and part < float("inf")):
                 return total, example, example
             total += part
             shares[xp.abs(shares) <= _LEAST_SHARE] = 0

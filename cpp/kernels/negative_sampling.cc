@@ -19,6 +19,7 @@ struct Band {
   std::int32_t* begins;  // (width,) company of each centre is [begins, ends) without the centre
   std::int32_t* ends;
   float* pairs;  // (width,) how many that is
+  float* rows;   // (width,) and of how many rows of the input table, CBOW only
 };
 
 struct Block {
@@ -58,7 +59,8 @@ Work carve(const NegativeSampling& a) {
   w.passage.second_draws = arena.take<u32>(a.piece + 1);
   w.negatives = arena.take<u32>((a.piece / a.block + 2) * a.shared);
   w.negative_draws = arena.take<u32>((a.piece / a.block + 2) * a.shared);
-  w.band = {arena.take<std::int32_t>(w.width), arena.take<std::int32_t>(w.width), arena.take<float>(w.width)};
+  w.band = {arena.take<std::int32_t>(w.width), arena.take<std::int32_t>(w.width), arena.take<float>(w.width),
+            arena.take<float>(w.width)};
   w.centres = arena.take<float>(w.width * w.stride);
   w.centre_steps = arena.take<float>(w.width * w.stride);
   w.company = arena.take<float>(company * w.stride);
@@ -71,7 +73,7 @@ Work carve(const NegativeSampling& a) {
   w.band_scores = arena.take<float>(company * w.width);
   w.noise_scores = arena.take<float>(a.shared * w.width);
   w.weights = arena.take<float>(a.shared * w.width);
-  w.ahead = {arena.take<const float*>(2 * a.block + static_cast<i64>(a.window) + a.shared), a.input.dim, 0, 0};
+  w.ahead = {arena.take<const float*>(rows_ahead(a)), a.input.dim, 0, 0, 0};
   w.shares = arena.take<float>(company * w.width);
   return w;
 }
@@ -91,7 +93,7 @@ struct Ending {
 };
 
 // The company of each centre, and how many pairs that makes.
-void find_company(const Passage& p, const Block& b, const Band& band, i64 width) {
+void find_company(const NegativeSampling& a, const Passage& p, const Block& b, const Band& band, i64 width) {
   for (i64 i = 0; i < width; ++i) {
     const i64 at = b.first + i;
     Range around = {0, 0};
@@ -99,6 +101,14 @@ void find_company(const Passage& p, const Block& b, const Band& band, i64 width)
     band.begins[i] = static_cast<std::int32_t>(around.begin);
     band.ends[i] = static_cast<std::int32_t>(around.end);
     band.pairs[i] = around.end > around.begin ? static_cast<float>(around.end - around.begin - 1) : 0.0f;
+    band.rows[i] = band.pairs[i];
+    if (!a.cbow || !a.bags.offsets) continue;
+    i64 rows = 0;
+    for (i64 j = around.begin; j < around.end; ++j) {
+      if (j == at) continue;
+      rows += a.bags.offsets[p.words[j] + 1] - a.bags.offsets[p.words[j]];
+    }
+    band.rows[i] = static_cast<float>(rows);
   }
 }
 
@@ -125,7 +135,7 @@ Range reachable_centres(const NegativeSampling& a, const Block& b, i64 at, i64 c
   return {begin < 0 ? 0 : begin, end > b.centres ? b.centres : end};
 }
 
-constexpr i64 kFetched = 4;  // rows of the next block at each of some thirty stops in a block
+constexpr i64 kStops = 30;  // in a block, at which rows of the next one are fetched
 
 // product() eight rows at a time, with rows of the next block fetched in between.
 void product_fetching(Ahead* ahead, Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row,
@@ -133,7 +143,7 @@ void product_fetching(Ahead* ahead, Into into, i64 rows, i64 vectors, i64 depth,
   for (i64 r = 0; r < rows; r += 8) {
     const i64 now = rows - r < 8 ? rows - r : 8;
     product(into, now, vectors, depth, {a.data + r * a.row, a.row, a.column}, b, b_row, c + r * c_row, c_row);
-    ahead->fetch(kFetched);
+    ahead->fetch();
   }
 }
 
@@ -174,7 +184,7 @@ void noise_ending(const NegativeSampling& a, const Work& w, const Block& b, floa
 void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* ending) {
   const Passage& p = w.passage;
   const i64 vectors = w.stride / kLanes;
-  gather(a.input, p.words + b.first, b.centres, w.centres, w.stride);
+  gather_bags(a.input, a.bags, p.words + b.first, b.centres, true, w.centres, w.stride);
   gather(a.output, p.words + b.company_first, b.company, w.company, w.stride);
   gather(a.output, b.negatives, a.shared, w.noise, w.stride);
   turn(w.centres, b.centres, w.stride, w.turned, w.width);
@@ -196,7 +206,7 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
 
   for (i64 i = 0; i < b.centres; i += kGroup) {
     const i64 group = group_at(i, b.centres);
-    w.ahead.fetch(kFetched);
+    w.ahead.fetch();
     const Range rows = reachable(a, b, i, group);
     float* steps = w.centre_steps + i * w.stride;
     product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * w.width + i, 1, w.width},
@@ -206,7 +216,7 @@ void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, End
                    w.centre_steps, w.stride);
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
-    w.ahead.fetch(kFetched);
+    w.ahead.fetch();
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
             {w.band_scores + j * w.width + centres.begin, w.width, 1}, w.centres + centres.begin * w.stride, w.stride,
@@ -221,12 +231,12 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   const Passage& p = w.passage;
   const i64 vectors = w.stride / kLanes;
   gather(a.output, p.words + b.first, b.centres, w.centres, w.stride);
-  gather(a.input, p.words + b.company_first, b.company, w.company, w.stride);
+  gather_bags(a.input, a.bags, p.words + b.company_first, b.company, false, w.company, w.stride);
   gather(a.output, b.negatives, a.shared, w.noise, w.stride);
   zero(w.shares, b.company * w.width);
 
   for (i64 t = 0; t < w.tiles && t * kLanes < b.centres; ++t) {
-    const Floats share = 1.0f / max(load(w.band.pairs + t * kLanes), all(1.0f));
+    const Floats share = 1.0f / max(load(w.band.rows + t * kLanes), all(1.0f));
     const Range rows = reachable(a, b, t * kLanes, kLanes);
     for (i64 j = rows.begin; j < rows.end; ++j) {
       const Ints mine = in_company(b, w.band, t, b.company_first + j);
@@ -235,7 +245,7 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   }
   for (i64 i = 0; i < b.centres; i += kGroup) {
     const i64 group = group_at(i, b.centres);
-    w.ahead.fetch(kFetched);
+    w.ahead.fetch();
     const Range rows = reachable(a, b, i, group);
     product(Into::kZero, group, vectors, rows.end - rows.begin, {w.shares + rows.begin * w.width + i, 1, w.width},
             w.company + rows.begin * w.stride, w.stride, w.means + i * w.stride, w.stride);
@@ -277,7 +287,7 @@ void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* 
   }
   for (i64 j = 0; j < b.company; j += kGroup) {
     const i64 group = group_at(j, b.company);
-    w.ahead.fetch(kFetched);
+    w.ahead.fetch();
     const Range centres = reachable_centres(a, b, b.company_first + j, group);
     product(Into::kZero, group, vectors, centres.end - centres.begin,
             {w.shares + j * w.width + centres.begin, w.width, 1}, w.mean_steps + centres.begin * w.stride, w.stride,
@@ -305,9 +315,17 @@ void look_ahead(const NegativeSampling& a, const Work& w, i64 number, Ahead* ahe
   const Block b = block_at(a, w, number);
   const i64 met = b.first + static_cast<i64>(a.window);  // company up to here was company of the block before
   const i64 end = b.company_first + b.company;
-  ahead->note(a.cbow ? a.output : a.input, p.words + b.first, b.centres);
-  if (met < end) ahead->note(a.cbow ? a.input : a.output, p.words + met, end - met);
+  const u32 *centres = p.words + b.first, *company = p.words + met;
+  const i64 strangers = met < end ? end - met : 0;
+  if (a.cbow) {
+    ahead->note(a.output, centres, b.centres);
+    ahead->note_bags(a.input, a.bags, company, strangers);
+  } else {
+    ahead->note_bags(a.input, a.bags, centres, b.centres);
+    ahead->note(a.output, company, strangers);
+  }
   ahead->note(a.output, b.negatives, a.shared);
+  ahead->stride = (ahead->count + kStops - 1) / kStops;
 }
 
 // One piece. Stops at a number that is not finite, leaving the tables without that block's steps.
@@ -321,7 +339,7 @@ void train(const NegativeSampling& a, Work& w, i64 begin, i64 end) {
   for (i64 n = 0; n < blocks; ++n) {
     const Block b = block_at(a, w, n);
     look_ahead(a, w, n + 1, &w.ahead);
-    find_company(p, b, w.band, w.width);
+    find_company(a, p, b, w.band, w.width);
     Ending ending;
     (a.cbow ? cbow : skip_gram)(a, w, b, lr, &ending);
     const double loss = sum_double(ending.loss);
@@ -329,8 +347,13 @@ void train(const NegativeSampling& a, Work& w, i64 begin, i64 end) {
       a.outcome->blown_up = begin;
       return;
     }
-    add(a.cbow ? a.output : a.input, p.words + b.first, b.centres, w.centre_steps, w.stride);
-    add(a.cbow ? a.input : a.output, p.words + b.company_first, b.company, w.company_steps, w.stride);
+    if (a.cbow) {
+      add(a.output, p.words + b.first, b.centres, w.centre_steps, w.stride);
+      add_bags(a.input, a.bags, p.words + b.company_first, b.company, w.company_steps, w.stride);
+    } else {
+      add_bags(a.input, a.bags, p.words + b.first, b.centres, w.centre_steps, w.stride);
+      add(a.output, p.words + b.company_first, b.company, w.company_steps, w.stride);
+    }
     add(a.output, b.negatives, a.shared, w.noise_steps, w.stride);
     a.outcome->loss += loss;
     a.outcome->kept += b.centres;

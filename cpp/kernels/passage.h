@@ -62,7 +62,7 @@ inline void draw_negatives(const NegativeSampling& a, i64 begin, i64 blocks, u32
 // The word at a position; an id that is no word is noted and read as word 0.
 inline u32 word_at(const NegativeSampling& a, i64 position) {
   const u32 id = a.ids[position];
-  if (id < static_cast<u32>(a.input.rows)) return id;
+  if (id < static_cast<u32>(a.output.rows)) return id;
   if (a.outcome->unknown < 0) a.outcome->unknown = position;
   return 0;
 }

@@ -368,14 +368,13 @@ class Embedding:
         terms, rows = self._terms(queries, name)
         among, least = checked_among(among, len(self), name), checked_threshold(threshold, name)
         own = np.array([row if exclude_self and row < among else -1 for row in rows], np.int64)
-        most, lost, allowed = among, own[own >= 0], None
+        most, lost, usable = among, own[own >= 0], None
         if mask is not None:
-            allowed = checked_mask(mask, len(self), name)[:among]
-            most, lost = int(allowed.sum()), lost[allowed[lost]]
+            usable = checked_mask(mask, len(self), name)[:among]
+            most, lost = int(usable.sum()), lost[usable[lost]]
         k = checked_k(k, most - bool(len(lost)) if threshold is None else among, name)
-        items = self._items(among)
         ids, scores = kernels.topk(
-            terms, items, k, exclude=own, mask=allowed, threshold=least, threads=threads
+            terms, self._items(among), k, exclude=own, mask=usable, threshold=least, threads=threads
         )
         if isinstance(queries, str) or (rows == [-1] and is_vector(queries)):
             return ids[0], scores[0]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Floats, Longs
-from firth.kernels._subwords import Bags
+from firth.kernels._subwords import Bags, encoded
 from firth.models._settings import whole
 
 # A byte with all the bytes behind it that continue a character.
@@ -139,7 +139,7 @@ class Subwords:
         ids = self.bags([word]).ids.tolist()
         if not ids:
             return []
-        bounded = b"<%s>" % word.encode("utf-8", "surrogateescape")
+        bounded = b"<%s>" % encoded(word)
         characters = _CHARACTER.findall(bounded)
         last = len(characters)
         pieces = [bounded] if self.hashes else []

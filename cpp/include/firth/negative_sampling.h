@@ -70,13 +70,19 @@ FIRTH_HD i64 block_width(i64 block) { return (block + kMostLanes - 1) / kMostLan
 // Most floats that a row takes in the working buffers, whatever the instruction set.
 FIRTH_HD i64 working_row(i64 dim) { return (dim + kMostLanes - 1) / kMostLanes * kMostLanes; }
 
+// Rows of a bag that are fetched ahead at most, and of all that a block will need.
+constexpr i64 kBagAhead = 32;
+FIRTH_HD i64 rows_ahead(const NegativeSampling& a) {
+  const i64 inputs = a.cbow ? a.block + static_cast<i64>(a.window) : a.block;
+  return 2 * a.block + static_cast<i64>(a.window) + a.shared + (a.bags.offsets ? kBagAhead * inputs : 0);
+}
+
 FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
   const i64 company = a.block + 2 * static_cast<i64>(a.window), kept = a.piece + 2 * static_cast<i64>(a.window);
   const i64 width = block_width(a.block), rows = 2 * (company + a.shared + 2 * width) + width;
   const i64 floats = rows * working_row(a.input.dim) + width * (2 * company + 2 * a.shared);
-  const i64 words = 4 * kept + 2 * a.piece + 2 * (a.piece / a.block + 2) * a.shared + 3 * width;
-  const i64 pointers = 2 * a.block + static_cast<i64>(a.window) + a.shared;
-  return 4 * (floats + words) + 8 * pointers + 64 * 32;  // each of fewer than 32 arrays is rounded up to 64 bytes
+  const i64 words = 4 * kept + 2 * a.piece + 2 * (a.piece / a.block + 2) * a.shared + 4 * width;
+  return 4 * (floats + words) + 8 * rows_ahead(a) + 64 * 32;  // each of fewer than 32 arrays is rounded up to 64 bytes
 }
 
 }  // namespace firth

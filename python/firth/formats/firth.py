@@ -4,6 +4,8 @@ model.safetensors holds everything and a checksum over every byte. Tensors: ``ve
 (n, dim), ``keys`` uint8, all keys one after the other in UTF-8, ``key_offsets`` int64 (n + 1,),
 where each begins, and ``counts`` int64 (n,) where known. Lone surrogates in keys are stored as
 UTF-8 would store them if it could ("surrogatepass"), so that every text comes back the same.
+The kind "subword-embedding" adds ``input`` float32 (rows, dim) and, where there, ``output`` float32
+(n, dim) and ``kept`` int32 (buckets,); its rule stands in the configuration.
 config.json repeats what the header says for people and other tools, and must agree with it.
 """
 
@@ -21,6 +23,7 @@ from firth._errors import FormatError
 from firth._files import atomic_folder
 from firth._reading import AnyPath, CheckedReader
 from firth.embedding import Embedding
+from firth.formats.kinds import KINDS, Kind, Shapes, Tensors, kind_of
 from firth.formats.tensors import read_tensors, write_tensors
 
 CONFIG, MODEL = "config.json", "model.safetensors"
@@ -37,9 +40,7 @@ def read(path: AnyPath, limit: int | None = None) -> Embedding:
     embedding = load(path, mmap=limit is not None)
     if limit is None:
         return embedding
-    counts = None if embedding.counts is None else embedding.counts[:limit].copy()
-    vectors = embedding.vectors[:limit].copy()
-    return Embedding(embedding.keys[:limit], vectors, counts, embedding.metadata)
+    return KINDS[kind_of(embedding)].cut(embedding, limit)
 
 
 def write(embedding: Embedding, path: AnyPath) -> None:
@@ -47,16 +48,19 @@ def write(embedding: Embedding, path: AnyPath) -> None:
     blobs = [key.encode("utf-8", "surrogatepass") for key in embedding.keys]
     offsets = np.zeros(len(blobs) + 1, np.int64)
     np.cumsum(np.fromiter(map(len, blobs), np.int64, len(blobs)), out=offsets[1:])
-    tensors: dict[str, npt.NDArray[Any]] = {"vectors": embedding.vectors, "key_offsets": offsets}
+    kind = kind_of(embedding)
+    tensors, entries = KINDS[kind].parts(embedding)
+    tensors["key_offsets"] = offsets
     if embedding.counts is not None:
         tensors["counts"] = embedding.counts
     tensors["keys"] = np.frombuffer(b"".join(blobs), np.uint8)
     config = {
         "format": "firth",
         "version": VERSION,
-        "kind": "embedding",
+        "kind": kind,
         "keys": len(embedding),
         "dim": embedding.dim,
+        **entries,
         "files": [MODEL],
         "metadata": embedding.metadata,
     }
@@ -94,14 +98,15 @@ def _loaded(folder: Path, mmap: bool, verify: bool) -> Embedding:
     config = _parsed(model, notes.get("firth", ""))
     if config != shown:
         raise FormatError(folder / CONFIG, "file", f"what the header of {MODEL} says", "otherwise")
-    if config.get("version") != VERSION or config.get("kind") != "embedding":
-        found = f"version {config.get('version')!r} of kind {config.get('kind')!r}"
+    name = config.get("kind")
+    if config.get("version") != VERSION or not isinstance(name, str) or name not in KINDS:
+        found = f"version {config.get('version')!r} of kind {name!r}"
         raise FormatError(folder / CONFIG, "version", f"version {VERSION} of an embedding", found)
-    _check_tensors(model, tensors, config)
+    kind = KINDS[name]
+    _check_tensors(model, tensors, config, kind)
     keys = _keys(model, tensors["keys"], tensors["key_offsets"])
-    vectors, counts, metadata = tensors["vectors"], tensors.get("counts"), config["metadata"]
     try:
-        return Embedding(keys, vectors, counts, metadata, check=False)
+        return kind.make(keys, tensors, config)
     except ValueError as error:
         raise FormatError(model, "tensors", "an embedding", str(error)) from None
 
@@ -125,16 +130,18 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     return config
 
 
-def _check_tensors(
-    path: Path, tensors: dict[str, npt.NDArray[Any]], config: dict[str, Any]
-) -> None:
+def _check_tensors(path: Path, tensors: Tensors, config: dict[str, Any], kind: Kind) -> None:
     count, dim = config.get("keys"), config.get("dim")
     if type(count) is not int or type(dim) is not int or dim < 1:
         raise FormatError(path, "configuration", "keys and dim", f"{count!r} and {dim!r}")
     if not isinstance(config.get("metadata"), dict):
         raise FormatError(path, "configuration", "metadata", repr(config.get("metadata"))[:40])
-    expected: dict[str, tuple[str, tuple[int, ...]]] = {
-        "vectors": ("float32", (count, dim)),
+    try:
+        shapes = kind.shapes(config, tensors)
+    except (TypeError, ValueError) as error:
+        raise FormatError(path, "configuration", "what tensors follow from", str(error)) from None
+    expected: Shapes = {
+        **shapes,
         "key_offsets": ("int64", (count + 1,)),
         "keys": ("uint8", (tensors["keys"].size if "keys" in tensors else 0,)),
     }

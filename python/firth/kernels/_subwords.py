@@ -32,6 +32,14 @@ class Words(NamedTuple):
     ends: Longs
 
 
+def encoded(word: str) -> bytes:
+    """Return the bytes of a word; lone surrogates that stand for no byte are three, as in WTF-8."""
+    try:
+        return word.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return word.encode("utf-8", "surrogatepass")
+
+
 def words_of(words: Iterable[str] | bytes, name: str) -> Words:
     """Return words given as texts, or as bytes with a newline behind each, as bytes."""
     if isinstance(words, bytes | bytearray | memoryview):
@@ -41,7 +49,7 @@ def words_of(words: Iterable[str] | bytes, name: str) -> Words:
             ends = np.append(ends, len(text))
         begins = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
         return Words(text, begins.astype(np.int64), ends.astype(np.int64))
-    blobs = [word.encode("utf-8", "surrogateescape") for word in words]
+    blobs = [encoded(word) for word in words]
     offsets = np.zeros(len(blobs) + 1, np.int64)
     np.cumsum([len(blob) for blob in blobs], out=offsets[1:])
     return Words(np.frombuffer(b"".join(blobs), np.uint8), offsets[:-1], offsets[1:])

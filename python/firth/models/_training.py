@@ -1,18 +1,16 @@
 """The epochs around ``kernels.negative_sampling``: schedule, progress, callback, failure."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
 from firth import kernels
-from firth._backend import Floats, Ids, Longs
+from firth._backend import Floats
 from firth._progress import Progress
-from firth._random import initial_rows
 from firth.corpus import Corpus
-from firth.embedding import Embedding
-
-Callback = Callable[[int, int, float, float], object]
+from firth.kernels._subwords import Bags
+from firth.models._beginning import Callback, greatest_share
 
 _ROWS = 1 << 14  # looked at together, so that checks need little memory
 
@@ -33,28 +31,46 @@ class Run:
     seed: int
     threads: int | None
 
+    @classmethod
+    def of(cls, model: Any, lr: float) -> Self:
+        """Return the run that a model describes, which begins at a learning rate."""
+        return cls(
+            model=type(model).__name__,
+            window=model.window,
+            negative=model.negative,
+            cbow=model.cbow,
+            epochs=model.epochs,
+            lr=lr,
+            min_lr=min(model.min_lr, lr),
+            sample=model.sample,
+            noise_exponent=model.noise_exponent,
+            seed=model.seed,
+            threads=1 if model.deterministic else model.threads,
+        )
+
     def rate(self, done: float) -> float:
         """Return the learning rate when this share of all epochs is done: it falls linearly."""
         return self.lr + (self.min_lr - self.lr) * done
 
-    def block(self, keep: Ids, noise_share: float, counts: Longs) -> int:
+    def block(self, word_share: float, noise_share: float) -> int:
         """Return how many centres share one state of the tables: 32, fewer for few words.
 
         A row takes the steps of its whole block at once. What it can be pushed by a block is
         learning rate x pairs of the most frequent word, as centre, company and noise; past about
         0.5 the vectors of a corpus of a dozen words run away from each other.
         """
-        stays = (keep.astype(np.float64) + 1) / 2**32 * counts
-        pairs = (self.window + 1) * (stays.max() / stays.sum() + self.negative * noise_share)
+        pairs = (self.window + 1) * (word_share + self.negative * noise_share)
         return int(np.clip(0.5 / (self.lr * pairs), 1, 32))
 
-    def piece(self, dim: int) -> int:
+    def piece(self, dim: int, bag: float = 1.0) -> int:
         """Return how many tokens make a task: 4096, fewer where a token is much work.
 
         A task is not interrupted. A token costs about ``3 * dim`` multiply-adds for each row that
-        its block works on; 2**26 times three of them take some 50 ms without AVX.
+        its block works on, and its bag is added up and written to; 2**26 times three of them take
+        some 50 ms without AVX.
         """
-        rows = 2 * self.window + 64  # company of a block on both sides, its centres and negatives
+        # Company of a block on both sides, its centres and negatives, and the bag.
+        rows = 2 * self.window + 64 + bag
         return int(np.clip(2**26 // (dim * rows) // 2 * 2, 32, 4096))
 
     def train(
@@ -62,12 +78,15 @@ class Run:
         corpus: Corpus,
         input: Floats,
         output: Floats,
+        bags: Bags | None,
         losses: list[float],
         *,
         progress: bool | None = False,
         callback: Callback | None = None,
     ) -> None:
         """Train the tables in place; append the mean loss of a pair in each epoch to ``losses``.
+
+        With ``bags``, words are the means of rows of ``input``.
 
         Raises
         ------
@@ -80,9 +99,13 @@ class Run:
         weights = np.maximum(counts, 1).astype(np.float64) ** self.noise_exponent
         noise = kernels.noise(np.maximum(counts, 1), self.noise_exponent)
         keep = kernels.keep_chances(counts, self.sample)
-        block = self.block(keep, float(weights.max() / weights.sum()), counts)
+        shares = (keep.astype(np.float64) + 1) / 2**32 * counts
+        shares /= shares.sum()
+        size = 1.0 if bags is None else float(shares @ np.diff(bags.offsets))
+        word_share = float(shares.max()) if bags is None else greatest_share(shares, bags)
+        block = self.block(word_share, float(weights.max() / weights.sum()))
         words = len(corpus.ids)
-        piece = self.piece(input.shape[1])
+        piece = self.piece(input.shape[1], size)
         pairs = 0
         with Progress(progress, self.epochs * words, "training", "words") as bar:
             for epoch in range(self.epochs):
@@ -103,6 +126,7 @@ class Run:
                         corpus.offsets,
                         keep=keep,
                         noise=noise,
+                        bags=bags,
                         window=self.window,
                         negative=self.negative,
                         cbow=self.cbow,
@@ -141,28 +165,3 @@ def check_finite(*tables: Floats) -> None:
         for first in range(0, len(table), _ROWS):
             if not np.isfinite(table[first : first + _ROWS]).all():
                 raise FloatingPointError
-
-
-def check_arguments(
-    model: str, dim: int, start: Embedding | None, callback: Callback | None
-) -> None:
-    """Say what is wrong with what ``fit`` was given, before a long text is read for nothing."""
-    if start is not None and not isinstance(start, Embedding):
-        raise TypeError(f"{model}: start is {type(start).__name__}, expected an Embedding")
-    if start is not None and start.dim != dim:
-        raise ValueError(f"{model}: start has dim {start.dim}, expected {dim}")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"{model}: callback={callback!r} cannot be called")
-
-
-def initial_table(keys: list[str], dim: int, seed: int, start: Embedding | None) -> Floats:
-    """Return the first table: small random rows, but those of ``start`` where it has them."""
-    table = initial_rows(seed, 0, len(keys), dim)
-    if start is None:
-        return table
-    index = start.index
-    known = [(row, index[key]) for row, key in enumerate(keys) if key in index]
-    if known:
-        rows, earlier = np.array(known).T
-        table[rows] = start.vectors[earlier]
-    return table

@@ -1,13 +1,19 @@
 """Word2Vec: a word is known by the words around it; skip-gram or CBOW, negative sampling."""
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from firth.corpus import Corpus
+from firth._backend import Floats, Longs
+from firth._random import initial_rows
 from firth.embedding import Embedding
+from firth.kernels._subwords import Bags
+from firth.models._beginning import Callback, check_arguments, copy_rows, corpus_of
 from firth.models._settings import choice, real, whole
-from firth.models._training import Callback, Run, check_arguments, initial_table
+from firth.models._training import Run
+
+Tables = tuple[Floats, Floats, Bags | None]  # input, output, and the rows of each word
 
 
 @dataclass(frozen=True)
@@ -156,45 +162,38 @@ class Word2Vec:
         """
         name = type(self).__name__
         check_arguments(name, self.dim, start, callback)
-        if isinstance(source, Corpus):
-            corpus = source
-        else:
-            corpus = Corpus.read(
-                source,
-                min_count=self.min_count,
-                max_vocab=self.max_vocab,
-                threads=self.threads,
-                progress=progress,
-            )
-        if len(corpus.ids) == 0:
-            raise ValueError(f"{name}: the corpus has no tokens")
-        words = corpus.vocabulary.words
-        input = initial_table(words, self.dim, self.seed, start)
-        output = np.zeros_like(input)
-        run = Run(
-            model=name,
-            window=self.window,
-            negative=self.negative,
-            cbow=self.cbow,
-            epochs=self.epochs,
-            lr=self._first_lr,
-            min_lr=min(self.min_lr, self._first_lr),
-            sample=self.sample,
-            noise_exponent=self.noise_exponent,
-            seed=self.seed,
-            threads=1 if self.deterministic else self.threads,
-        )
-
+        self._check_start(start)
+        corpus = corpus_of(self, source, progress)
+        words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
+        input, output, bags = self._tables(words, start)
         losses: list[float] = []
 
         def result() -> Embedding:
             settings = {**asdict(self), "lr": self._first_lr}
             metadata = {"model": name, **settings, "tokens": len(corpus.ids), "losses": losses}
-            return Embedding(words, input, corpus.vocabulary.counts, metadata)
+            return self._result((input, output, bags), words, counts, metadata)
 
+        run = Run.of(self, self._first_lr)
         try:
-            run.train(corpus, input, output, losses, progress=progress, callback=callback)
+            run.train(corpus, input, output, bags, losses, progress=progress, callback=callback)
         except KeyboardInterrupt as stop:
             stop.embedding = result()  # type: ignore[attr-defined]
             raise
         return result()
+
+    # ---- what is not the same for words that are made of rows -----------------------------------
+
+    def _check_start(self, start: Embedding | None) -> None:
+        """Raise if nothing can be learnt from there on."""
+
+    def _tables(self, words: list[str], start: Embedding | None) -> Tables:
+        """Return the tables that training begins with: random and zero, or those of ``start``."""
+        input = initial_rows(self.seed, 0, len(words), self.dim)
+        if start is not None:
+            copy_rows(input, words, start, start.vectors)
+        return input, np.zeros_like(input), None
+
+    def _result(
+        self, tables: Tables, words: list[str], counts: Longs, metadata: dict[str, Any]
+    ) -> Embedding:
+        return Embedding(words, tables[0], counts, metadata)

@@ -13,7 +13,8 @@ from firth._texts import Lines, Reader
 from firth.classifier import Classifier
 from firth.embedding import Embedding
 from firth.kernels._subwords import Bags
-from firth.models._training import Callback, check_finite
+from firth.models._beginning import Callback, copy_rows
+from firth.models._training import check_finite
 from firth.subwords import Subwords
 
 
@@ -98,11 +99,7 @@ class Lessons:
         """Return the first tables: small random rows, those of ``start`` for its words; zeros."""
         input = initial_rows(model.seed, 0, len(self.reached), model.dim)
         if start is not None:
-            index = start.index
-            known = [(row, index[word]) for row, word in enumerate(self.words) if word in index]
-            if known:
-                rows, earlier = np.array(known).T
-                input[rows] = start.vectors[earlier]
+            copy_rows(input, self.words, start, start.vectors)
         return input, np.zeros((len(self.labels), model.dim), np.float32)
 
     def train(

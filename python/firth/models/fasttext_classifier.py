@@ -6,9 +6,9 @@ from firth._texts import lines_of
 from firth.classifier import Classifier
 from firth.corpus import Corpus
 from firth.embedding import Embedding
+from firth.models._beginning import Callback, check_arguments
 from firth.models._lessons import Lessons
 from firth.models._settings import choice, real, whole
-from firth.models._training import Callback, check_arguments
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from firth.corpus import Corpus
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.word2vec import Word2Vec
     from firth.subword_embedding import SubwordEmbedding
@@ -26,6 +27,7 @@ _HOMES = {
     "Classifier": "firth.classifier",
     "Corpus": "firth.corpus",
     "Embedding": "firth.embedding",
+    "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "SubwordEmbedding": "firth.subword_embedding",
@@ -43,6 +45,7 @@ __all__ = [
     "Classifier",
     "Corpus",
     "Embedding",
+    "FastText",
     "FastTextClassifier",
     "FormatError",
     "SubwordEmbedding",

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
             words = line.split()
             if len(words) != 3:
                 cli.complain(f"{line}: expected three words")
-            elif unknown := [word for word in words if word not in embedding]:
+            elif unknown := [word for word in words if not embedding.has_vector(word)]:
                 cli.complain(f"{', '.join(unknown)}: unknown word")
             else:
                 _print(embedding, words, options, named=True)

@@ -36,6 +36,20 @@ def threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all)")
 
 
+def answers(parser: argparse.ArgumentParser) -> None:
+    """Add how many labels a text is given."""
+    parser.add_argument(
+        "-k", type=int, default=1, metavar="N", help="how many labels, -1 for all (default: 1)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="only labels of at least this probability (default: 0)",
+    )
+
+
 def add_fields(parser: argparse._ActionsContainer, model: type[Any]) -> None:
     """Add one flag for each field of a dataclass.
 
@@ -115,8 +129,17 @@ def _shown(value: object) -> str:
 
 
 def parameters(model: type[Any]) -> dict[str, str]:
-    """Return what the docstring (numpydoc) says about each parameter, as one line each."""
-    text = inspect.getdoc(model) or ""
+    """Return what the docstring (numpydoc) says about each parameter, as one line each.
+
+    What a model says nothing about is as in the model that it comes from.
+    """
+    found: dict[str, str] = {}
+    for one in reversed(model.__mro__[:-1]):
+        found |= _documented(inspect.cleandoc(one.__doc__ or ""))
+    return found
+
+
+def _documented(text: str) -> dict[str, str]:
     section = re.search(
         r"^(?:Parameters|Attributes)\n-+\n(.*?)(?=^\S[^\n]*\n-+$|\Z)", text, re.M | re.S
     )

@@ -43,9 +43,9 @@ def run(options: argparse.Namespace) -> int:
         return cli.DONE
     code = cli.DONE
     for lot in files.questions():
-        known = [word for word in lot if word in embedding]
+        known = [word for word in lot if embedding.has_vector(word)]
         for word in lot:
-            if word not in embedding:
+            if not embedding.has_vector(word):
                 cli.complain(f"{word}: unknown word")
                 code = cli.FAILED
         _print(embedding, known, options, named=True)
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 
 def check(embedding: "Embedding", words: Iterable[str]) -> None:
     """Raise a KeyError that names the words that are unknown."""
-    unknown = [word for word in words if word not in embedding]
+    unknown = [word for word in words if not embedding.has_vector(word)]
     if unknown:
         raise KeyError(f"unknown word: {', '.join(unknown)} (of {len(embedding)} known ones)")
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
 from firth.kernels._subwords import Bags
 
-
 _NO_BAGS = Bags(np.zeros(0, np.int64), np.zeros(0, np.uint32))
 
 
@@ -127,6 +126,22 @@ def _check_table(table: Floats, name: str) -> None:
         )
 
 
+def _check_bags(bags: Bags, words: int, rows: int) -> None:
+    offsets, ids = bags
+    _check_array(offsets, "bags.offsets", np.int64, 1)
+    _check_array(ids, "bags.ids", np.uint32, 1)
+    if offsets.shape != (words + 1,):
+        raise ValueError(
+            f"negative_sampling: bags.offsets has shape {offsets.shape}, expected ({words + 1},)"
+        )
+    if offsets[0] != 0 or offsets[-1] != len(ids) or bool((offsets[1:] < offsets[:-1]).any()):
+        raise ValueError(f"negative_sampling: bags.offsets must rise from 0 to the {len(ids)} ids")
+    if len(ids) and int(ids.max()) >= rows:
+        raise ValueError(
+            f"negative_sampling: bags.ids has row {ids.max()}, expected rows below {rows}"
+        )
+
+
 def negative_sampling(
     input: Floats,
     output: Floats,
@@ -159,7 +174,8 @@ def negative_sampling(
     Parameters
     ----------
     input, output
-        (words, dim) float32 tables, C-contiguous, updated in place.
+        (words, dim) float32 tables, C-contiguous, updated in place; with ``bags``, input has a row
+        for each id that they may hold, (rows, dim).
     ids
         (tokens,) uint32 words of the corpus.
     offsets
@@ -168,6 +184,10 @@ def negative_sampling(
         (words,) uint32, from :func:`keep_chances`.
     noise
         From :func:`noise`.
+    bags
+        Word w is the mean of rows ``bags[w]`` of input, each of which takes its whole steps;
+        offsets (words + 1,) int64, ids (total,) uint32, as :func:`subwords` gives them. None: word
+        w is row w.
     window
         Largest distance of company, in kept tokens; each centre draws its own from 1 to this.
     negative
@@ -211,11 +231,12 @@ def negative_sampling(
     """
     _check_table(input, "input")
     _check_table(output, "output")
-    words = len(input)
-    if output.shape != input.shape:
-        raise ValueError(
-            f"negative_sampling: output has shape {output.shape}, expected {input.shape}"
-        )
+    words = len(output)
+    expected = input.shape if bags is None else (words, input.shape[1])
+    if output.shape != expected:
+        raise ValueError(f"negative_sampling: output has shape {output.shape}, expected {expected}")
+    if bags is not None:
+        _check_bags(bags, words, len(input))
     for name, array, dtype, ndim in (
         ("ids", ids, np.uint32, 1),
         ("offsets", offsets, np.int64, 1),

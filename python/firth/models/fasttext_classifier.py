@@ -1,6 +1,7 @@
 """FastTextClassifier: a text is the mean of its words' rows, n-grams of words included."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from firth._texts import lines_of
 from firth.classifier import Classifier
@@ -76,7 +77,7 @@ class FastTextClassifier:
     min_n: int = 0
     max_n: int = 0
     buckets: int = 2_000_000
-    loss: str = "softmax"
+    loss: Literal["softmax", "ova", "hs"] = "softmax"
     label_prefix: str = "__label__"
     seed: int = 1
     threads: int | None = None

@@ -11,8 +11,8 @@ def arguments(parser: cli.Parser) -> None:
     """Add the options."""
     parser.epilog = (
         "Prints the number of examples, precision and recall of the K best labels; lines without a "
-        "known label are skipped. With --per-label, precision, recall, F1 and number of examples of "
-        "each label follow."
+        "known label are skipped. With --per-label, precision, recall, F1 and number of examples "
+        "of each label follow."
     )
     parser.add_argument("model", metavar="MODEL", help="a classifier: a firth folder or a file")
     parser.add_argument(

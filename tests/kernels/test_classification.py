@@ -149,6 +149,20 @@ def test_steps_follow_the_gradient_of_the_loss(on, loss):
             assert step[row, column] == pytest.approx(-gradient, rel=1e-3, abs=1e-5)
 
 
+@given(problem=problems())
+def test_columns_of_zeros_behind_change_nothing(on, problem):
+    dim = problem["input"].shape[1]
+    wide = kernels.padded_rows(len(problem["output"]), dim)
+    assert wide.shape[1] % 16 == wide.ctypes.data % 64 == 0
+    wide[:, :dim] = problem["output"]
+    input, output, done = run({**problem, "output": wide}, on)
+    want_input, want_output, want = run(problem, on)
+    assert done.loss == pytest.approx(want.loss, rel=1e-5, abs=1e-6)
+    np.testing.assert_allclose(input, want_input, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(output[:, :dim], want_output, rtol=0, atol=1e-5)
+    assert not output[:, dim:].any()
+
+
 def test_one_of_several_labels_is_drawn_anew_in_each_epoch(on):
     trained = set()
     for epoch in range(12):
@@ -214,6 +228,8 @@ class TestBadInput:
             ({"input": [[0.0]]}, TypeError, "input must be a float32 array, got list"),
             ({"input": np.zeros((4, 4), np.float32)}, ValueError, "output has shape"),
             ({"output": np.zeros((0, 3), np.float32)}, ValueError, "output has shape"),
+            ({"output": np.zeros((2, 17), np.float32)}, ValueError, "output has shape"),
+            ({"output": np.ones((2, 4), np.float32)}, ValueError, "numbers behind the 3 columns"),
             ({"input": np.zeros((4, 6), np.float32)[:, ::2]}, ValueError, "C-contiguous"),
             ({"bags": bags_of([[0], [4]])}, ValueError, r"bags.ids\[1\] is 4, expected one below"),
             ({"bags": bags_of([[0], []])}, ValueError, "bags has nothing for example 1"),

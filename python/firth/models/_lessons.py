@@ -12,6 +12,7 @@ from firth._random import initial_rows
 from firth._texts import Lines, Reader
 from firth.classifier import Classifier
 from firth.embedding import Embedding
+from firth.kernels._classification import padded_rows
 from firth.kernels._subwords import Bags
 from firth.models._beginning import Callback, copy_rows
 from firth.models._training import check_finite
@@ -100,7 +101,7 @@ class Lessons:
         input = initial_rows(model.seed, 0, len(self.reached), model.dim)
         if start is not None:
             copy_rows(input, self.words, start, start.vectors)
-        return input, np.zeros((len(self.labels), model.dim), np.float32)
+        return input, padded_rows(len(self.labels), model.dim)
 
     def train(
         self,
@@ -165,7 +166,7 @@ class Lessons:
             self.words,
             whole,
             self.rule,
-            output,
+            output[:, : model.dim].copy(),
             self.labels,
             loss=model.loss,
             word_ngrams=model.word_ngrams,

@@ -1,5 +1,7 @@
 """What a classifier of texts is trained on: examples, and the rows of the table that they reach."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -128,7 +130,7 @@ class Lessons:
                     bar.note(loss=loss / max(examples, 1), lr=model.lr * (1 - share))
 
                 lr = tuple(model.lr * (1 - at / model.epochs) for at in (epoch, epoch + 1))
-                try:
+                with _named(model, epoch):
                     loss = kernels.classification(
                         input,
                         output,
@@ -143,16 +145,13 @@ class Lessons:
                         threads=1 if model.deterministic else model.threads,
                         progress=tell if bar.enabled else None,
                     ).loss
-                    check_finite(input, output)
-                except FloatingPointError:
-                    raise FloatingPointError(
-                        f"{type(model).__name__}: epoch {epoch + 1} of {model.epochs}: the vectors "
-                        f"are not finite any more; expected a smaller lr than {model.lr:g}"
-                    ) from None
+                    check_finite(output)
                 bar.update(tokens - told)
                 losses.append(loss)
                 if callback is not None and callback(epoch + 1, (epoch + 1) * tokens, loss, lr[1]):
                     break
+        with _named(model, epoch):  # scores looked at its rows when they were used
+            check_finite(input)
 
     def result(self, model: Any, input: Floats, output: Floats, losses: list[float]) -> Classifier:
         """Return the classifier; buckets that no example reached are zero."""
@@ -176,6 +175,18 @@ class Lessons:
             metadata={"model": name, **asdict(model), "tokens": tokens, "losses": losses},
             check=False,
         )
+
+
+@contextmanager
+def _named(model: Any, epoch: int) -> Iterator[None]:
+    """Say in which epoch numbers were not finite any more."""
+    try:
+        yield
+    except FloatingPointError:
+        raise FloatingPointError(
+            f"{type(model).__name__}: epoch {epoch + 1} of {model.epochs}: the vectors are not "
+            f"finite any more; expected a smaller lr than {model.lr:g}"
+        ) from None
 
 
 def _ordered(counts: dict[str, int]) -> list[str]:

@@ -188,8 +188,9 @@ class Backend(Protocol):
         isa: str,
         progress: Callable[[int, float, int], object] | None,
     ) -> tuple[float, int, int]:
-        """Return the loss summed over examples, how many there were, and the first that was not
-        finite, or -1. Losses are numbered softmax, ova, hs; ``path_offsets`` is (0,) without a tree.
+        """Train; return the loss summed, how many examples, and the first not finite, or -1.
+
+        Losses are numbered softmax, ova, hs; ``path_offsets`` is (0,) without a tree.
         """
 
     # topk and prepare

@@ -11,6 +11,9 @@
 // vector, divided by the size of the bag, is added to each row of the bag, as often as the bag names it, as the program
 // fastText does it.
 //
+// Rows of outputs may have further columns, up to a multiple of 16, which are zero and stay so: rows that begin and end
+// with a cache line are faster.
+//
 // Edge rules. Each example has a bag and a label; a label given twice counts once under ova and twice in draws.
 // Outputs whose step rounds to nothing against one, that is whose share of the gradient is at most 2^-24, are left as
 // they are. The learning rate falls linearly in `positions`, which the caller counts in what it likes (tokens). Draws
@@ -35,7 +38,7 @@ struct alignas(128) Learnt {
 
 struct Classification {
   Matrix<float> input;   // (rows, dim)
-  Matrix<float> output;  // (outputs, dim): of labels, or with kTree of inner nodes
+  Matrix<float> output;  // (outputs, dim or more): of labels, or with kTree of inner nodes; see below
   Bags bags;             // of the examples, rows of `input`; none is empty
   Bags labels;           // of the examples; none is empty
   Bags paths;            // kTree: of the labels, twice the inner node, plus 1 where the path turns right; else none

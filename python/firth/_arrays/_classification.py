@@ -35,6 +35,7 @@ def classification(
 ) -> tuple[float, int, int]:
     """Train example by example."""
     xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
+    output = output[:, : input.shape[1]]  # the other columns are zero and stay so
     examples = len(positions) - 1
     at = xp.arange(examples, dtype=xp.uint64)
     words, _ = draw_pairs(xp, seed, STREAM_LABEL, epoch, at)
@@ -58,7 +59,7 @@ def classification(
                 wanted[labels if loss == 1 else target] = True
             scores = output[nodes] @ hidden
             shares, part = (_softmax if loss == 0 else _logistic)(xp, scores, wanted)
-            if not part < float("inf"):
+            if not (bool(xp.isfinite(scores).all()) and part < float("inf")):
                 return total, example, example
             total += part
             shares[xp.abs(shares) <= _LEAST_SHARE] = 0

@@ -25,6 +25,8 @@ COMMANDS = {
     "train": ("firth.cli.train", "train a model on a text"),
     "nearest": ("firth.cli.nearest", "print the words closest to a word"),
     "analogy": ("firth.cli.analogy", "answer: A is to B as C is to what?"),
+    "predict": ("firth.cli.predict", "print the labels of texts"),
+    "test": ("firth.cli.test", "hold a classifier against texts with labels"),
     "eval": ("firth.cli.evaluate", "hold vectors against word pairs and analogies"),
     "convert": ("firth.cli.convert", "turn one file format into another"),
     "info": ("firth.cli.info", "say what a file of vectors holds"),

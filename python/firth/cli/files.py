@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from firth.classifier import Classifier
     from firth.embedding import Embedding
 
 SUFFIXES = {".vec": "word2vec-text", ".txt": "word2vec-text", ".bin": "word2vec-binary"}
@@ -40,6 +41,16 @@ def load(name: str) -> "Embedding":
         return firth.load(name)
     with incoming(name) as path:
         return firth.read(path)
+
+
+def classifier(name: str) -> "Classifier":
+    """Read a classifier of any known format."""
+    from firth.classifier import Classifier
+
+    model = load(name)
+    if not isinstance(model, Classifier):
+        raise ValueError(f"{name}: {model!r} has no labels, expected a classifier")
+    return model
 
 
 class Destination:
@@ -85,16 +96,16 @@ class _TriedError(Exception):
     """Ends the trial of a destination, which leaves nothing behind."""
 
 
-def lines(stream: Any) -> Iterator[list[str]]:
+def lines(stream: Any, *, empty: bool = False) -> Iterator[list[str]]:
     """Yield the lines of a binary stream in lots: as many as are there, so that nobody waits.
 
     A file comes in large lots, the lines of a program that waits for each answer one by one.
-    Empty lines are left out.
+    Empty lines are left out, unless an answer is due to them, too.
     """
     rest = b""
     while chunk := stream.read1(1 << 16):
         *whole, rest = (rest + chunk).split(b"\n")
-        if lot := [text for line in whole if (text := _text(line))]:
+        if lot := [text for line in whole if (text := _text(line)) or empty]:
             yield lot
     if text := _text(rest):
         yield [text]
@@ -104,10 +115,10 @@ def _text(line: bytes) -> str:
     return line.decode("utf-8", "surrogateescape").strip()
 
 
-def questions() -> Iterator[list[str]]:
+def questions(*, empty: bool = False) -> Iterator[list[str]]:
     """Yield the lines of stdin in lots, with a prompt if a person types them."""
     asked = sys.stdin.isatty()
-    lots = lines(sys.stdin.buffer)
+    lots = lines(sys.stdin.buffer, empty=empty)
     while True:
         if asked:
             sys.stderr.write("> ")

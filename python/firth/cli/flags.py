@@ -36,6 +36,20 @@ def threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="threads (default: all)")
 
 
+def answers(parser: argparse.ArgumentParser) -> None:
+    """Add how many labels a text is given."""
+    parser.add_argument(
+        "-k", type=int, default=1, metavar="N", help="how many labels, -1 for all (default: 1)"
+    )
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="only labels of at least this probability (default: 0)",
+    )
+
+
 def add_fields(parser: argparse._ActionsContainer, model: type[Any]) -> None:
     """Add one flag for each field of a dataclass.
 

@@ -21,25 +21,42 @@ MODELS = {
     "word2vec": ("firth.models.word2vec", "Word2Vec"),
     "fasttext": ("firth.models.fasttext", "FastText"),
 }
+# What a model is with --supervised: one that learns labels.
+SUPERVISED = {"fasttext": ("firth.models.fasttext_classifier", "FastTextClassifier")}
+FLAG = "--supervised"
 
 
 def arguments(parser: cli.Parser) -> None:
     """Add one subcommand for each model."""
     models = parser.add_subparsers(
-        dest="model", metavar="MODEL", required=True, parser_class=cli.Parser
+        dest="model", metavar="MODEL", required=True, parser_class=_Parser
     )
     for name in MODELS:
         models.add_parser(name, help=f"see 'firth train {name} --help'", fill=_filled(name))
 
 
+class _Parser(cli.Parser):
+    """A parser of a model's flags, which are others with --supervised."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Fill the parser for the model that is meant, then parse."""
+        name = self.prog.rpartition(" ")[2]
+        if self._fill is not None and name in SUPERVISED and FLAG in (args or ()):
+            self._fill = _filled(f"{name} {FLAG}")
+        return super().parse_known_args(args, namespace)
+
+
 def model_of(name: str) -> type[Any]:
     """Return the dataclass of that name on the command line."""
-    module, attribute = MODELS[name]
+    plain, _, supervised = name.partition(" ")
+    module, attribute = (SUPERVISED if supervised else MODELS)[plain]
     model: type[Any] = getattr(importlib.import_module(module), attribute)
     return model
 
 
 def _filled(name: str) -> Callable[[cli.Parser], None]:
+    supervised = name.endswith(FLAG)
+
     def fill(parser: cli.Parser) -> None:
         model = model_of(name)
         parser.description = (model.__doc__ or name).strip().splitlines()[0]
@@ -50,7 +67,8 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
         parser.add_argument(
             "input",
             metavar="INPUT",
-            help="text, one sentence per line, may be a .gz, .bz2, .xz or .zst; - for stdin",
+            help=f"text, one {'example with its labels' if supervised else 'sentence'} per line, "
+            "may be a .gz, .bz2, .xz or .zst; - for stdin",
         )
         parser.add_argument(
             "-o", "--output", metavar="OUT", required=True, help="where to write; - for stdout"
@@ -59,7 +77,10 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
         flags.progress(parser)
         flags.common(parser, json="a summary")
         flags.add_fields(parser.add_argument_group("the model"), model)
-        parser.set_defaults(run=run, usage=parser.error)
+        if supervised or name in SUPERVISED:
+            text = "learn labels of texts; other flags then: see --supervised --help"
+            parser.add_argument(FLAG, action="store_true", help=text)
+        parser.set_defaults(run=run, usage=parser.error, model=name)
 
     return fill
 

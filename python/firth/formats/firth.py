@@ -5,7 +5,9 @@ model.safetensors holds everything and a checksum over every byte. Tensors: ``ve
 where each begins, and ``counts`` int64 (n,) where known. Lone surrogates in keys are stored as
 UTF-8 would store them if it could ("surrogatepass"), so that every text comes back the same.
 The kind "subword-embedding" adds ``input`` float32 (rows, dim) and, where there, ``output`` float32
-(n, dim) and ``kept`` int32 (buckets,); its rule stands in the configuration.
+(n, dim) and ``kept`` int32 (buckets,); its rule stands in the configuration. In a "classifier"
+``output`` is (labels, dim), ``labels`` and ``label_offsets`` hold the labels as keys are held, and
+``label_counts`` int64 (labels,) how often each was seen, where known.
 config.json repeats what the header says for people and other tools, and must agree with it.
 """
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from firth.classifier import Classifier
 from firth.embedding import Embedding
 from firth.subword_embedding import SubwordEmbedding
 from firth.subwords import Subwords
@@ -108,19 +110,91 @@ def _make_subword(keys: list[str], tensors: Tensors, config: Config) -> Embeddin
 
 
 def _cut_subword(embedding: SubwordEmbedding, rows: int) -> Embedding:
-    input, output = embedding.input, embedding.output
+    keys, input, tables = _cut_tables(embedding, rows)
+    if embedding.output is not None:
+        tables["output"] = embedding.output[:rows].copy()
+    return SubwordEmbedding(
+        keys, input, embedding.rule, metadata=embedding.metadata, check=False, **tables
+    )
+
+
+def _cut_tables(
+    embedding: SubwordEmbedding, rows: int
+) -> tuple[list[str], npt.NDArray[Any], dict[str, Any]]:
+    """Return copies of what stands for the first keys: keys, input and the other tables."""
+    input = embedding.input
     if embedding.rule.words_have_rows:
         rows = min(rows, len(embedding))
         input = np.concatenate([input[:rows], input[len(embedding) :]])
-    return SubwordEmbedding(
-        embedding.keys[:rows],
-        np.array(input),
-        embedding.rule,
-        first_counts(embedding, rows),
-        embedding.metadata,
-        output=None if output is None else output[:rows].copy(),
-        vectors=embedding.vectors[:rows].copy(),
-        kept=None if embedding.kept is None else embedding.kept.copy(),
+    tables = {
+        "counts": first_counts(embedding, rows),
+        "vectors": embedding.vectors[:rows].copy(),
+        "kept": None if embedding.kept is None else embedding.kept.copy(),
+    }
+    return embedding.keys[:rows], np.array(input), tables
+
+
+# ---- classifiers --------------------------------------------------------------------------------
+
+
+def _classifier_parts(model: Classifier) -> tuple[Tensors, dict[str, Any]]:
+    tensors, entries = subword_parts(model)
+    blobs = [label.encode("utf-8", "surrogatepass") for label in model.labels]
+    tensors["labels"] = np.frombuffer(b"".join(blobs), np.uint8)
+    tensors["label_offsets"] = np.cumsum([0, *map(len, blobs)]).astype(np.int64)
+    if model.label_counts is not None:
+        tensors["label_counts"] = model.label_counts
+    settings = {"loss": model.loss, "word_ngrams": model.word_ngrams}
+    return tensors, {**entries, **settings, "label_prefix": model.label_prefix}
+
+
+def _classifier_shapes(config: Config, found: Tensors) -> Shapes:
+    for name, type_ in (("loss", str), ("word_ngrams", int), ("label_prefix", str)):
+        if type(config.get(name)) is not type_:
+            raise ValueError(f"{name} {config.get(name)!r:.60} is no {type_.__name__}")
+    labels = found["label_offsets"].size - 1 if "label_offsets" in found else 0
+    shapes = {
+        **subword_shapes(config, found),
+        "output": ("float32", (labels, config["dim"])),
+        "labels": ("uint8", (found["labels"].size if "labels" in found else 0,)),
+        "label_offsets": ("int64", (labels + 1,)),
+    }
+    if "label_counts" in found:
+        shapes["label_counts"] = ("int64", (labels,))
+    return shapes
+
+
+def _make_classifier(keys: list[str], tensors: Tensors, config: Config) -> Embedding:
+    blob, offsets = tensors["labels"].tobytes(), tensors["label_offsets"]
+    ends_fit = offsets.size > 0 and offsets[0] == 0 and offsets[-1] == len(blob)
+    if not ends_fit or bool((np.diff(offsets) < 0).any()):
+        raise ValueError(f"label_offsets do not rise from 0 to {len(blob)}")
+    cuts = pairwise(offsets.tolist())
+    labels = [blob[begin:end].decode("utf-8", "surrogatepass") for begin, end in cuts]
+    names = ("counts", "label_counts", "vectors", "kept")
+    rest: dict[str, Any] = {name: tensors.get(name) for name in names}
+    for name in ("loss", "word_ngrams", "label_prefix", "metadata"):
+        rest[name] = config[name]
+    return Classifier(
+        keys, tensors["input"], rule_of(config), tensors["output"], labels, check=False, **rest
+    )
+
+
+def _cut_classifier(model: Classifier, rows: int) -> Embedding:
+    keys, input, tables = _cut_tables(model, rows)
+    return Classifier(
+        keys,
+        input,
+        model.rule,
+        model.output.copy(),
+        model.labels,
+        loss=model.loss,
+        word_ngrams=model.word_ngrams,
+        label_prefix=model.label_prefix,
+        label_counts=None if model.label_counts is None else model.label_counts.copy(),
+        metadata=model.metadata,
+        check=False,
+        **tables,
     )
 
 
@@ -129,5 +203,8 @@ KINDS = {
     "embedding": Kind(Embedding, _parts, _shapes, _make, _cut),
     "subword-embedding": Kind(
         SubwordEmbedding, subword_parts, subword_shapes, _make_subword, _cut_subword
+    ),
+    "classifier": Kind(
+        Classifier, _classifier_parts, _classifier_shapes, _make_classifier, _cut_classifier
     ),
 }

@@ -3,7 +3,7 @@
 Each checks its arguments once for all backends, allocates the outputs and calls the backend.
 """
 
-from firth.kernels._classification import Learnt, classification, huffman_paths
+from firth.kernels._classification import Learnt, classification, huffman_paths, padded_rows
 from firth.kernels._cosine import prepare, topk
 from firth.kernels._merge import merge_topk
 from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
@@ -24,6 +24,7 @@ __all__ = [
     "merge_topk",
     "negative_sampling",
     "noise",
+    "padded_rows",
     "prepare",
     "subword_means",
     "subwords",

@@ -18,6 +18,8 @@ from firth.kernels._arguments import (
 )
 from firth.kernels._subwords import Bags
 
+PADDING = 16  # floats of a cache line
+
 _NAME = "classification"
 _LOSSES = ("softmax", "ova", "hs")
 _MOST_RATE = float(np.finfo(np.float32).max)
@@ -36,6 +38,14 @@ class Learnt(NamedTuple):
 
     loss: float
     examples: int
+
+
+def padded_rows(rows: int, dim: int) -> Floats:
+    """Return zeros (rows, dim and up to 15 more) whose rows begin with a cache line each."""
+    width = -(-dim // PADDING) * PADDING
+    table = np.zeros(rows * width + PADDING, np.float32)
+    first = -(table.ctypes.data // 4) % PADDING
+    return table[first : first + rows * width].reshape(rows, width)
 
 
 def huffman_paths(counts: npt.ArrayLike) -> Bags:
@@ -116,7 +126,8 @@ def classification(
     input
         (rows, dim) float32, C-contiguous, updated in place.
     output
-        (labels, dim) float32, updated in place; with ``loss="hs"`` row i is inner node i.
+        (labels, dim) float32, updated in place; with ``loss="hs"`` row i is inner node i. Columns
+        of zeros behind, up to a multiple of 16, stay zero; :func:`padded_rows` has them.
     bags
         Of each example the rows of ``input``, at least one.
     labels
@@ -157,10 +168,11 @@ def classification(
     one_of(_NAME, "loss", loss, _LOSSES)
     for name, table in (("input", input), ("output", output)):
         _check_table(name, table)
-    if input.shape[1] != output.shape[1]:
-        raise ValueError(
-            f"{_NAME}: output has shape {output.shape}, expected (labels, {input.shape[1]})"
-        )
+    dim = input.shape[1]
+    if not dim <= output.shape[1] <= -(-dim // PADDING) * PADDING:
+        raise ValueError(f"{_NAME}: output has shape {output.shape}, expected (labels, {dim})")
+    if output.shape[1] > dim and output[:, dim:].any():
+        raise ValueError(f"{_NAME}: output has numbers behind the {dim} columns of input")
     tree = loss == "hs"
     if tree != (paths is not None):
         needed = "needs" if tree else "has no"

@@ -1,5 +1,7 @@
 """What a classifier of texts is trained on: examples, and the rows of the table that they reach."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -12,8 +14,10 @@ from firth._random import initial_rows
 from firth._texts import Lines, Reader
 from firth.classifier import Classifier
 from firth.embedding import Embedding
+from firth.kernels._classification import padded_rows
 from firth.kernels._subwords import Bags
-from firth.models._training import Callback, check_finite
+from firth.models._beginning import Callback, copy_rows
+from firth.models._training import check_finite
 from firth.subwords import Subwords
 
 
@@ -98,12 +102,8 @@ class Lessons:
         """Return the first tables: small random rows, those of ``start`` for its words; zeros."""
         input = initial_rows(model.seed, 0, len(self.reached), model.dim)
         if start is not None:
-            index = start.index
-            known = [(row, index[word]) for row, word in enumerate(self.words) if word in index]
-            if known:
-                rows, earlier = np.array(known).T
-                input[rows] = start.vectors[earlier]
-        return input, np.zeros((len(self.labels), model.dim), np.float32)
+            copy_rows(input, self.words, start, start.vectors)
+        return input, padded_rows(len(self.labels), model.dim)
 
     def train(
         self,
@@ -130,7 +130,7 @@ class Lessons:
                     bar.note(loss=loss / max(examples, 1), lr=model.lr * (1 - share))
 
                 lr = tuple(model.lr * (1 - at / model.epochs) for at in (epoch, epoch + 1))
-                try:
+                with _named(model, epoch):
                     loss = kernels.classification(
                         input,
                         output,
@@ -145,16 +145,13 @@ class Lessons:
                         threads=1 if model.deterministic else model.threads,
                         progress=tell if bar.enabled else None,
                     ).loss
-                    check_finite(input, output)
-                except FloatingPointError:
-                    raise FloatingPointError(
-                        f"{type(model).__name__}: epoch {epoch + 1} of {model.epochs}: the vectors "
-                        f"are not finite any more; expected a smaller lr than {model.lr:g}"
-                    ) from None
+                    check_finite(output)
                 bar.update(tokens - told)
                 losses.append(loss)
                 if callback is not None and callback(epoch + 1, (epoch + 1) * tokens, loss, lr[1]):
                     break
+        with _named(model, epoch):  # scores looked at its rows when they were used
+            check_finite(input)
 
     def result(self, model: Any, input: Floats, output: Floats, losses: list[float]) -> Classifier:
         """Return the classifier; buckets that no example reached are zero."""
@@ -168,7 +165,7 @@ class Lessons:
             self.words,
             whole,
             self.rule,
-            output,
+            output[:, : model.dim].copy(),
             self.labels,
             loss=model.loss,
             word_ngrams=model.word_ngrams,
@@ -178,6 +175,18 @@ class Lessons:
             metadata={"model": name, **asdict(model), "tokens": tokens, "losses": losses},
             check=False,
         )
+
+
+@contextmanager
+def _named(model: Any, epoch: int) -> Iterator[None]:
+    """Say in which epoch numbers were not finite any more."""
+    try:
+        yield
+    except FloatingPointError:
+        raise FloatingPointError(
+            f"{type(model).__name__}: epoch {epoch + 1} of {model.epochs}: the vectors are not "
+            f"finite any more; expected a smaller lr than {model.lr:g}"
+        ) from None
 
 
 def _ordered(counts: dict[str, int]) -> list[str]:

@@ -1,14 +1,15 @@
 """FastTextClassifier: a text is the mean of its words' rows, n-grams of words included."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from firth._texts import lines_of
 from firth.classifier import Classifier
 from firth.corpus import Corpus
 from firth.embedding import Embedding
+from firth.models._beginning import Callback, check_arguments
 from firth.models._lessons import Lessons
 from firth.models._settings import choice, real, whole
-from firth.models._training import Callback, check_arguments
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class FastTextClassifier:
     min_n: int = 0
     max_n: int = 0
     buckets: int = 2_000_000
-    loss: str = "softmax"
+    loss: Literal["softmax", "ova", "hs"] = "softmax"
     label_prefix: str = "__label__"
     seed: int = 1
     threads: int | None = None

@@ -188,9 +188,10 @@ class Backend(Protocol):
         isa: str,
         progress: Callable[[int, float, int], object] | None,
     ) -> tuple[float, int, int]:
-        """Train; return the loss summed, how many examples, and the first not finite, or -1.
+        """Return the loss summed over examples, their number, and the first not finite or -1.
 
         Losses are numbered softmax, ova, hs; ``path_offsets`` is (0,) without a tree.
+        """
         """
 
     # topk and prepare

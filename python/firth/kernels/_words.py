@@ -20,7 +20,7 @@ class Words(NamedTuple):
 
 
 def encoded(word: str) -> bytes:
-    """Return a word's bytes; if a lone surrogate stands for no byte, all of them are as in WTF-8."""
+    """Return a word's bytes; where a lone surrogate stands for none, as in WTF-8."""
     try:
         return str.encode(word, "utf-8", "surrogateescape")
     except UnicodeEncodeError:
@@ -39,8 +39,9 @@ def words_of(
     Parameters
     ----------
     words
-        Texts, whose lone surrogates stand for bytes; or a column of strings that has ``__arrow_c_stream__``; or bytes, or a (size,) uint8
-        array, with a newline behind each word, which the last one does not need.
+        Texts, whose lone surrogates stand for bytes; or a column of strings that has
+        ``__arrow_c_stream__``; or bytes, or a (size,) uint8 array, with a newline behind each word,
+        which the last one does not need.
     """
     if isinstance(words, str):
         raise TypeError(f"{function}: words is one str, expected several: pass a list")

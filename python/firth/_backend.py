@@ -192,7 +192,6 @@ class Backend(Protocol):
 
         Losses are numbered softmax, ova, hs; ``path_offsets`` is (0,) without a tree.
         """
-        """
 
     # topk and prepare
 

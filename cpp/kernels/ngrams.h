@@ -4,7 +4,7 @@
 #pragma once
 
 #include "firth/subwords.h"
-#include "simd.h"
+#include "simd_text.h"
 
 namespace firth::FIRTH_LEVEL {
 namespace {
@@ -34,26 +34,27 @@ struct Modulo {
   }
 };
 
-// The first `bytes` of eight bytes, zeros behind them.
-inline u64 first_bytes(const unsigned char* p, i64 bytes) {
-  u64 all;
-  __builtin_memcpy(&all, p, 8);
-  return bytes >= 8 ? all : all & ((u64{1} << (8 * bytes)) - 1);
-}
-
 // Whether what is looked at of a word may be read: its bytes in groups of 16, and one group at least.
 inline bool readable(const Subwords& a, i64 w) {
   const i64 length = a.ends[w] - a.begins[w];
   return a.begins[w] + (length > 16 ? length + 16 : 16) <= a.bytes;
 }
 
-inline i64 continuing(u64 bytes) { return __builtin_popcountll(bytes & ~(bytes << 1) & 0x8080808080808080u); }
+// The lowest `count` of 16 bits; all for more.
+inline u32 first_bits(u32 bits, i64 count) { return bits & ((1u << (count < 16 ? count : 16)) - 1); }
 
 // How many bytes of a readable word continue a character.
 inline i64 continuing(const unsigned char* word, i64 length) {
-  i64 found = continuing(first_bytes(word, length)) + continuing(first_bytes(word + 8, length > 8 ? length - 8 : 0));
-  for (i64 i = 16; i < length; i += 8) found += continuing(first_bytes(word + i, length - i));
+  i64 found = __builtin_popcount(first_bits(continuing_bits(word), length));
+  for (i64 i = 16; i < length; i += 16) found += __builtin_popcount(first_bits(continuing_bits(word + i), length - i));
   return found;
+}
+
+// Whether all bytes of a readable word are below 128.
+inline bool ascii(const unsigned char* word, i64 length) {
+  u32 found = first_bits(high_bits(word), length);
+  for (i64 i = 16; i < length; i += 16) found |= first_bits(high_bits(word + i), length - i);
+  return found == 0;
 }
 
 struct Batch {
@@ -101,12 +102,6 @@ struct Batch {
     for (i64 i = kSpan; i < characters; i += kSpan) __builtin_memcpy(whole + size + i, last + i, kSpan);
     size += static_cast<int>(characters);
     return true;
-  }
-
-  static bool ascii(const unsigned char* word, i64 length) {
-    u64 bytes = first_bytes(word, length) | first_bytes(word + 8, length > 8 ? length - 8 : 0);
-    for (i64 i = 16; i < length; i += 8) bytes |= first_bytes(word + i, length - i);
-    return (bytes & 0x8080808080808080u) == 0;
   }
 
   // Appends the n-grams of all words to `out`, where up to kLanes words more are written, and empties the batch.

@@ -1,4 +1,4 @@
-// The only file that knows how wide a vector is. Kernels are written once over `Floats` and compiled once per
+// The only file, with simd_text.h, that knows how wide a vector is. Kernels are written once over `Floats` and compiled once per
 // instruction set; everything here is internal to one such compilation and leaves no symbol behind.
 #pragma once
 
@@ -120,110 +120,6 @@ inline Floats log1p_unit(Floats e) {
   p = p * q + 2.0f / 3.0f;
   p = p * q + 2.0f;
   return p * z;
-}
-
-// ---- text: one bit per byte, 64 bytes at a time ----
-
-struct TextBits {
-  u64 separators, newlines;
-};
-
-#if defined(__AVX512BW__)
-inline TextBits text_bits(const unsigned char* p) {
-  const __m512i bytes = _mm512_loadu_si512(p);
-  // Each low nibble belongs to one separator (but for 0, which 32 has taken); a byte above 127 looks up 0.
-  const __m512i table = _mm512_maskz_broadcast_i32x4(
-      0xFFFF, _mm_setr_epi8(32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1));
-  return {_mm512_cmpeq_epi8_mask(bytes, _mm512_shuffle_epi8(table, bytes)) | _mm512_testn_epi8_mask(bytes, bytes),
-          _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(10))};
-}
-#elif defined(__SSSE3__)
-inline TextBits text_bits(const unsigned char* p) {
-  const __m128i table = _mm_setr_epi8(32, -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1);
-  TextBits bits = {0, 0};
-  for (int i = 0; i < 4; ++i) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p) + i);
-    const __m128i found =
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_shuffle_epi8(table, bytes)), _mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
-    const __m128i ends = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(10));
-    bits.separators |= static_cast<u64>(static_cast<u32>(_mm_movemask_epi8(found))) << (16 * i);
-    bits.newlines |= static_cast<u64>(static_cast<u32>(_mm_movemask_epi8(ends))) << (16 * i);
-  }
-  return bits;
-}
-#else
-inline TextBits text_bits(const unsigned char* p) {
-  TextBits bits = {0, 0};
-  for (int i = 0; i < 64; ++i) {
-    const u64 c = p[i];
-    bits.separators |= static_cast<u64>(c == 0 || c == 32 || c - 9 <= 4) << i;
-    bits.newlines |= static_cast<u64>(c == 10) << i;
-  }
-  return bits;
-}
-#endif
-
-// ---- n-grams --------------------------------------------------------------------------------------------------------
-
-typedef u32 Units __attribute__((vector_size(kBytes)));
-typedef u32 LooseUnits __attribute__((vector_size(kBytes), aligned(4), may_alias));
-
-inline Units load_units(const u32* p) { return *reinterpret_cast<const LooseUnits*>(p); }
-inline void store_units(u32* p, Units v) { *reinterpret_cast<LooseUnits*>(p) = v; }
-inline Units all_units(u32 x) { return x - Units{}; }
-inline Units min(Units a, Units b) { return a < b ? a : b; }
-
-// kLanes bytes as words. By instruction: compilers make single insertions of __builtin_convertvector here.
-inline Units widened(const unsigned char* p) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<Units>(
-      _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Units>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-#elif defined(__SSE4_1__)
-  int bytes;
-  __builtin_memcpy(&bytes, p, 4);
-  return reinterpret_cast<Units>(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(bytes)));
-#else
-  return Units{p[0], p[1], p[2], p[3]};
-#endif
-}
-
-// Elements of `width` words from the lower or upper halves of a and b, in turn.
-template <int width>
-inline Units interleaved(Units a, Units b, bool upper) {
-  const Units lane = reinterpret_cast<Units>(lane_numbers());
-  const Units from = lane / (2 * width) * width + lane % width + (upper ? kLanes / 2 : 0);
-  return __builtin_shuffle(a, b, (lane / width) % 2 ? from + kLanes : from);
-}
-
-// Appends words of v to `out`, of each four as many of the first as `counts` has bits in their nibble; may write kLanes
-// words whatever the counts. Returns the new end.
-inline u32* append(u32* out, Units v, u32 counts) {
-#if defined(__AVX512F__)
-  const __m512i packed = _mm512_maskz_compress_epi32(static_cast<__mmask16>(counts), reinterpret_cast<__m512i>(v));
-  store_units(out, reinterpret_cast<Units>(packed));
-  return out + __builtin_popcount(counts);
-#else
-  u32 words[kLanes];
-  store_units(words, v);
-  for (int i = 0; i < kLanes; i += 4, counts >>= 4) {
-    __builtin_memcpy(out, words + i, 16);
-    out += __builtin_popcount(counts & 15);
-  }
-  return out;
-#endif
-}
-
-// The low nibbles of kLanes / 4 bytes, the first one lowest.
-inline u32 nibbles(const unsigned char* p) {
-  u32 bytes = 0;
-  __builtin_memcpy(&bytes, p, kLanes / 4);
-#if defined(__BMI2__)
-  return _pext_u32(bytes, 0x0F0F0F0Fu);
-#else
-  return (bytes & 0xF) | (bytes >> 4 & 0xF0) | (bytes >> 8 & 0xF00) | (bytes >> 12 & 0xF000);
-#endif
 }
 
 // ---- cosine ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // Two loops over a few KB at a time: first every border between token and separator goes into a list, 64 bytes to a bit
 // mask, then the list is read in pairs. Apart they run without a mispredicted branch per token.
 #include "kernels.h"
-#include "simd.h"
+#include "simd_text.h"
 
 namespace firth::FIRTH_LEVEL {
 namespace {

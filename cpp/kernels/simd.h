@@ -1,5 +1,5 @@
-// The only file, with simd_text.h, that knows how wide a vector is. Kernels are written once over `Floats` and compiled once per
-// instruction set; everything here is internal to one such compilation and leaves no symbol behind.
+// The only file, with simd_text.h, that knows how wide a vector is. Kernels are written once over `Floats` and compiled
+// once per instruction set; everything here is internal to one such compilation and leaves no symbol behind.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 """What stands before the first epoch: arguments, corpus, rows to go on from, shares of steps."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,28 @@ from firth.embedding import Embedding
 from firth.kernels._subwords import Bags
 
 Callback = Callable[[int, int, float, float], object]
+
+
+class Tables(NamedTuple):
+    """What is trained: rows of words, or rows that words are made of, and what predicts words.
+
+    Attributes
+    ----------
+    input, output
+        (rows, dim) and (words, dim), trained in place.
+    bags
+        Of each word its rows of the input; None where word w is row w.
+    whole, places
+        The table that the rows of the input are taken from, (all rows, dim), and where they stand
+        in it; None where they are all.
+    """
+
+    input: Floats
+    output: Floats
+    bags: Bags | None = None
+    whole: Any = None
+    places: Any = None
+
 
 _WORDS = 1 << 14  # looked at together, so that it needs little memory
 

@@ -6,17 +6,15 @@ from typing import Any, cast
 import numpy as np
 
 from firth import kernels
-from firth._backend import Floats, Longs
+from firth._backend import Longs
 from firth._random import initial_rows
 from firth.embedding import Embedding
 from firth.kernels._subwords import Bags
-from firth.models._beginning import Callback, copy_rows
+from firth.models._beginning import Callback, Tables, copy_rows
 from firth.models._settings import whole
-from firth.models.word2vec import Tables, Word2Vec
+from firth.models.word2vec import Word2Vec
 from firth.subword_embedding import SubwordEmbedding
 from firth.subwords import Subwords, with_own_rows
-
-_ROWS = 1 << 14  # begun together, so that it needs little memory
 
 
 @dataclass(frozen=True)
@@ -128,36 +126,44 @@ class FastText(Word2Vec):
         rule = self.rule
         own = len(words) if rule.words_have_rows else 0
         output = np.zeros((len(words), self.dim), np.float32)
+        bags, places = None, np.arange(own)
         if rule.buckets:
             bags = rule.bags(words, first_row=own, threads=self.threads)
-            bags = with_own_rows(bags, np.arange(own)) if own else bags
-            input = self._input(own + rule.buckets, bags)
-        else:
-            bags, input = None, initial_rows(self.seed, 0, own, self.dim)
-        if isinstance(start, SubwordEmbedding):
-            input[own:] = start.input[len(start.input) - rule.buckets :]
-            if start.output is not None:
-                copy_rows(output, words, start, start.output)
-        if start is not None and own:
-            rows = start.input if isinstance(start, SubwordEmbedding) else start.vectors
-            copy_rows(input, words, start, rows)
-        return input, output, bags
-
-    def _input(self, rows: int, bags: Bags) -> Floats:
-        """Return a table that is random where a word has rows, and elsewhere zero for ever."""
-        input = np.zeros((rows, self.dim), np.float32)
-        used = np.zeros(rows, np.bool_)
-        used[bags.ids] = True
-        (places,) = np.nonzero(used)
-        for first in range(0, len(places), _ROWS):
-            last = min(first + _ROWS, len(places))
-            input[places[first:last]] = initial_rows(self.seed, first, last, self.dim)
-        return input
+            bags = with_own_rows(bags, places) if own else bags
+            bags, places = in_order_of_use(bags)
+        input = initial_rows(self.seed, 0, len(places), self.dim)
+        whole = np.zeros((own + rule.buckets, self.dim), np.float32)
+        if start is not None:
+            rows = start.vectors
+            whole[places] = input
+            if isinstance(start, SubwordEmbedding):
+                rows = start.input
+                whole[own:] = rows[len(rows) - rule.buckets :]
+                if start.output is not None:
+                    copy_rows(output, words, start, start.output)
+            if own:
+                copy_rows(whole, words, start, rows)
+            input = whole[places]
+        return Tables(input, output, bags, whole, places)
 
     def _result(
         self, tables: Tables, words: list[str], counts: Longs, metadata: dict[str, Any]
     ) -> Embedding:
-        input, output, bags = tables
+        input, output, bags, whole, places = tables
         vectors = input if bags is None else kernels.bag_means(input, bags, threads=self.threads)
+        whole[places] = input
         known: Any = {"output": output, "vectors": vectors, "check": False}
-        return SubwordEmbedding(words, input, self.rule, counts, metadata, **known)
+        return SubwordEmbedding(words, whole, self.rule, counts, metadata, **known)
+
+
+def in_order_of_use(bags: Bags) -> tuple[Bags, Longs]:
+    """Return the bags with their rows numbered anew by where they first stand, and the old numbers.
+
+    What stands together then lies together, that of frequent words in front: a tenth to a fifth of
+    the time of training, and rows that no word has take neither memory nor time.
+    """
+    rows, first, inverse = np.unique(bags.ids, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    numbers = np.empty(len(rows), np.uint32)
+    numbers[order] = np.arange(len(rows), dtype=np.uint32)
+    return Bags(bags.offsets, numbers[inverse]), rows[order].astype(np.int64)

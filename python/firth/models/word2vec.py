@@ -5,15 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from firth._backend import Floats, Longs
+from firth._backend import Longs
 from firth._random import initial_rows
 from firth.embedding import Embedding
-from firth.kernels._subwords import Bags
-from firth.models._beginning import Callback, check_arguments, copy_rows, corpus_of
+from firth.models._beginning import Callback, Tables, check_arguments, copy_rows, corpus_of
 from firth.models._settings import choice, real, whole
 from firth.models._training import Run
-
-Tables = tuple[Floats, Floats, Bags | None]  # input, output, and the rows of each word
 
 
 @dataclass(frozen=True)
@@ -165,17 +162,17 @@ class Word2Vec:
         self._check_start(start)
         corpus = corpus_of(self, source, progress)
         words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
-        input, output, bags = self._tables(words, start)
+        tables = self._tables(words, start)
         losses: list[float] = []
 
         def result() -> Embedding:
             settings = {**asdict(self), "lr": self._first_lr}
             metadata = {"model": name, **settings, "tokens": len(corpus.ids), "losses": losses}
-            return self._result((input, output, bags), words, counts, metadata)
+            return self._result(tables, words, counts, metadata)
 
         run = Run.of(self, self._first_lr)
         try:
-            run.train(corpus, input, output, bags, losses, progress=progress, callback=callback)
+            run.train(corpus, *tables[:3], losses, progress=progress, callback=callback)
         except KeyboardInterrupt as stop:
             stop.embedding = result()  # type: ignore[attr-defined]
             raise
@@ -191,9 +188,9 @@ class Word2Vec:
         input = initial_rows(self.seed, 0, len(words), self.dim)
         if start is not None:
             copy_rows(input, words, start, start.vectors)
-        return input, np.zeros_like(input), None
+        return Tables(input, np.zeros_like(input))
 
     def _result(
         self, tables: Tables, words: list[str], counts: Longs, metadata: dict[str, Any]
     ) -> Embedding:
-        return Embedding(words, tables[0], counts, metadata)
+        return Embedding(words, tables.input, counts, metadata)

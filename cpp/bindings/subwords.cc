@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <vector>
 
 #include "arrow.h"
@@ -125,11 +126,11 @@ void subword_means(const Array<unsigned char>& text, const Array<i64>& begins, c
   const Subwords words = rule(text, begins, ends, min_n, max_n, buckets, hashes);
   const Kernels& kernel = kernels(isa);
   const int workers = workers_for(words.words, kBags, threads);
-  std::vector<u32> scratch(static_cast<std::size_t>(workers * kSubwordScratch));
+  const auto scratch = std::make_unique_for_overwrite<u32[]>(static_cast<std::size_t>(workers * kSubwordScratch));
   const SubwordMeans args{words, view(table), first_row, mutable_view(means), nullptr};
   run(words.words, kBags, workers, [&](Range range, int worker) {
     SubwordMeans mine = args;
-    mine.scratch = scratch.data() + worker * kSubwordScratch;
+    mine.scratch = scratch.get() + worker * kSubwordScratch;
     kernel.subword_means(mine, range);
   });
 }

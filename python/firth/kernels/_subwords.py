@@ -219,7 +219,8 @@ def subword_means(
     number = number_of_threads("subword_means", threads)
     xp = array_module("subword_means", table=table)
     _check_table("subword_means", table)
-    if not 0 <= first <= len(table) - rule["buckets"]:
+    wanted = rule["buckets"] if max_n or hashes else 0
+    if not 0 <= first <= len(table) - wanted:
         raise ValueError(
             f"subword_means: first_row={first} and {buckets} buckets from there on do not lie in "
             f"the table's {len(table)} rows"

@@ -208,7 +208,9 @@ def test_no_correlation_is_an_error_and_never_nan(animals, pairs, message):
 
 
 def test_a_wrong_oov_and_a_missing_file_are_errors(animals, tmp_path):
-    with pytest.raises(ValueError, match="word_pairs: oov='drop' is neither 'skip' nor 'zero' nor 'make'"):
+    with pytest.raises(
+        ValueError, match="word_pairs: oov='drop' is neither 'skip' nor 'zero' nor 'make'"
+    ):
         word_pairs(animals, [("cat", "dog", 1)], oov="drop")
     with pytest.raises(FileNotFoundError):
         word_pairs(animals, tmp_path / "none.txt")

@@ -1,4 +1,4 @@
-"""``firth info PATH``: what a file or folder of vectors holds."""
+"""``firth info PATH``: what a file or folder of vectors holds: format, words, rule, labels."""
 
 import argparse
 from dataclasses import asdict

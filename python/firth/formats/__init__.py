@@ -1,4 +1,18 @@
-"""The file formats: one file each with sniff, read and write, and one table."""
+"""The file formats: one file each with sniff, read and write, and one table.
+
+===============  ===============================================  =================================
+name             files                                            what they hold
+===============  ===============================================  =================================
+firth            a folder, with checksums; can be mapped          everything
+fasttext-binary  fastText's .bin; .ftz (quantised) is read only   words, n-grams, labels, counts
+floret           floret's .floret                                 rows of n-grams and their rule
+word2vec-text    word2vec's text, fastText's .vec                 words and vectors
+word2vec-binary  word2vec's .bin                                  words and vectors
+glove-text       GloVe's text                                     words and vectors
+===============  ===============================================  =================================
+
+An embedding of words and n-grams goes into the last three as a plain one: the vectors of its words.
+"""
 
 import importlib
 from pathlib import Path

@@ -33,12 +33,19 @@ def test_the_docstrings_examples_are_true(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     [
+        "firth.formats",
+        "firth.kernels._classification",
         "firth.kernels._cosine",
         "firth.kernels._merge",
         "firth.kernels._prepared",
         "firth.kernels._subwords",
-        "firth.embedding",
+        "firth.classifier",
         "firth.corpus",
+        "firth.embedding",
+        "firth.models.fasttext",
+        "firth.models.fasttext_classifier",
+        "firth.subword_embedding",
+        "firth.subwords",
         "firth.vocabulary",
     ],
 )

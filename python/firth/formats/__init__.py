@@ -110,6 +110,17 @@ def read(path: AnyPath, format: str | None = None, limit: int | None = None) -> 
         The file is of no known format or damaged; names the place, what was expected and found.
     ValueError
         An unknown format, or a limit below 1.
+
+    Examples
+    --------
+    >>> import tempfile, firth
+    >>> path = f"{tempfile.mkdtemp()}/small.bin"
+    >>> model = firth.FastText(dim=4, buckets=100, epochs=1, min_count=1, threads=1)
+    >>> model.fit(["a cat and a dog"] * 50).write(path, format="fasttext-binary")
+    >>> firth.read(path)
+    SubwordEmbedding(4 keys, dim=4, buckets=100)
+    >>> firth.read(path, limit=2)
+    SubwordEmbedding(2 keys, dim=4, buckets=100)
     """
     if limit is not None and limit < 1:
         raise ValueError(f"read: limit={limit} is not at least 1")

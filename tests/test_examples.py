@@ -33,12 +33,19 @@ def test_the_docstrings_examples_are_true(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     [
+        "firth.formats",
+        "firth.kernels._classification",
         "firth.kernels._cosine",
         "firth.kernels._merge",
         "firth.kernels._prepared",
         "firth.kernels._subwords",
-        "firth.embedding",
+        "firth.classifier",
         "firth.corpus",
+        "firth.embedding",
+        "firth.models.fasttext",
+        "firth.models.fasttext_classifier",
+        "firth.subword_embedding",
+        "firth.subwords",
         "firth.vocabulary",
     ],
 )
@@ -53,21 +60,31 @@ def some_text():
     return "\n".join(map(" ".join, np.random.default_rng(1).choice(words, (400, 10))))
 
 
+def some_labels():
+    """Texts with the labels and the words that README's commands and lines ask for."""
+    return "__label__sun a hot dry day\n__label__rain a cold wet day\n" * 20
+
+
 def test_the_readmes_lines_run(tmp_path):
     (tmp_path / "corpus.txt").write_text(some_text(), encoding="utf-8")
-    lines, search = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    for name in ("train.txt", "valid.txt"):
+        (tmp_path / name).write_text(some_labels())
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    lines, ngrams, labels, search = blocks
     shown = "print(len(emb), ids.shape)"
-    whole = "ids.tolist() == kernels.topk(items[:2], items, 10)[0].tolist()"
-    program = "\n".join(
-        [f"import os\nos.chdir({str(tmp_path)!r})", lines, shown, search, shown, f"print({whole})"]
-    )
+    made = 'print("quen" in emb, emb.has_vector("quen"), emb.subwords("quen")[0][0], len(bags.ids))'
+    predicted = "print(labels[0], model.test('valid.txt').precision)"
+    whole = "print(ids.tolist() == kernels.topk(items[:2], items, 10)[0].tolist())"
+    program = [f"import os\nos.chdir({str(tmp_path)!r})", lines, shown, ngrams, made]
+    program = "\n".join([*program, labels, predicted, search, shown, whole])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.stdout == "44 (2, 10)\n44 (2, 10)\nTrue\n", done.stderr
+    said = ["44 (2, 10)", "False True <qu 24", "__label__sun 1.0", "44 (2, 10)", "True"]
+    assert done.stdout.splitlines() == said, done.stderr
 
 
 def test_the_readmes_commands_run(tmp_path):
@@ -75,8 +92,10 @@ def test_the_readmes_commands_run(tmp_path):
     sample = tmp_path / "tests" / "data" / "wiki-sample.txt.xz"
     sample.write_bytes(lzma.compress(some_text().encode()))
     (tmp_path / "wordsim353.tsv").write_text("king\tqueen\t8.5\nman\twoman\t8.3\nking\tman\t3\n")
+    for name in ("train.txt", "valid.txt"):
+        (tmp_path / name).write_text(some_labels())
     (commands,) = re.findall(r"```sh\n(firth .*?)```", README.read_text(), re.DOTALL)
-    lines = [shlex.split(line, comments=True) for line in commands.splitlines()]
+    lines = [shlex.split(line, comments=True) for line in commands.splitlines() if line]
     assert len(lines) > 4
     for _, *arguments in lines:
         program = f"import os, sys\nos.chdir({str(tmp_path)!r})\nfrom firth.cli import main"

@@ -51,6 +51,7 @@ struct Problem {
     offsets = {0, tokens};
     args = {{input.data(), words, dim},
             {output.data(), words, dim},
+            {nullptr, nullptr},
             ids.data(),
             offsets.data(),
             tokens,

@@ -5,8 +5,8 @@ Usage: python bench/peers/classification.py --data FOLDER [--task NAME ...] [--r
 FOLDER holds cooking/ (cooking.train.gz, cooking.valid.gz) and sst2/ (train.tsv, dev.tsv). The
 program is $FASTTEXT or the `fasttext` on PATH. Both train with one thread and a new seed in each
 repeat, in turn; seconds are CPU seconds, medians, so that other work on the machine counts as
-little as it can. "whole" is from the text to a classifier (the program also writes it to a file), "epoch"
-the difference that further epochs make. P@1 are those of all seeds.
+little as it can. "whole" is from the text to a classifier (the program also writes it to a file),
+"epoch" the difference that further epochs make. P@1 is the mean over the seeds.
 """
 
 import argparse

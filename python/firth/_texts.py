@@ -179,6 +179,13 @@ class Reader:
         return Bags(offsets, ids)
 
 
+def bags_at(bags: Bags, there: npt.NDArray[np.bool_]) -> Bags:
+    """Return the bags that a mask (bags,) chooses."""
+    sizes = np.diff(bags.offsets)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[there])])
+    return Bags(offsets, bags.ids[np.repeat(there, sizes)])
+
+
 def _runs(begins: Longs, sizes: Longs) -> Longs:
     """Return begin, begin + 1, ... of each run, one run after the other."""
     shift = begins - (np.cumsum(sizes) - sizes)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Doubles
+from firth._chances import probabilities, top
 from firth._texts import Lines, Reader, lines_of, lines_of_texts
 from firth._vectors import Floats, Longs, checked_counts, checked_keys, checked_vectors
 from firth.corpus import Corpus
@@ -346,8 +347,8 @@ class Classifier(SubwordEmbedding):
             first, last = bags.offsets[begin], bags.offsets[end]
             part = Bags(bags.offsets[begin : end + 1] - first, bags.ids[first:last])
             hidden = kernels.bag_means(self._input, part)
-            all_of = _probabilities(hidden @ self._weights.T, self._loss, paths)
-            order = _top(all_of, k)
+            all_of = probabilities(hidden @ self._weights.T, self._loss, paths)
+            order = top(all_of, k)
             best = np.take_along_axis(all_of, order, axis=1)
             stays = (best >= threshold) & (sizes[begin:end, None] > 0)
             counts.append(stays.sum(axis=1))
@@ -358,46 +359,6 @@ class Classifier(SubwordEmbedding):
             np.concatenate(labels),
             np.concatenate([np.zeros(0), *chances]),
         )
-
-
-def _probabilities(scores: Floats, loss: str, paths: Bags | None) -> Doubles:
-    """Return the probability of each label (texts, labels), from scores of labels or nodes."""
-    apart = scores.astype(np.float64)
-    if loss == "softmax":
-        apart -= apart.max(axis=1, keepdims=True)
-        np.exp(apart, out=apart)
-        apart /= apart.sum(axis=1, keepdims=True)
-        return apart
-    if paths is None:
-        return np.exp(-np.logaddexp(0, -apart))
-    left, right = -np.logaddexp(0, apart), -np.logaddexp(0, -apart)
-    total = np.zeros_like(apart)
-    depths = np.diff(paths.offsets)
-    for depth in range(int(depths.max(initial=0))):  # all labels take a step up at a time
-        there = np.flatnonzero(depths > depth)
-        turns = paths.ids[paths.offsets[there] + depth]
-        nodes = turns >> 1
-        total[:, there] += np.where(turns & 1, right[:, nodes], left[:, nodes])
-    return np.exp(total)
-
-
-def _top(chances: Doubles, k: int) -> Longs:
-    """Return the k labels with the greatest chances (texts, k), equal ones in order."""
-    many = chances.shape[1]
-    if k == 1:
-        best: Longs = chances.argmax(axis=1)[:, None]
-        return best
-    if 4 * k < many:  # those above the k-th greatest, and of its equals the first ones
-        least = np.partition(chances, many - k, axis=1)[:, many - k, None]
-        above = chances > least
-        missing = k - above.sum(axis=1, keepdims=True)
-        equal = chances == least
-        chosen = above | (equal & (np.cumsum(equal, axis=1) <= missing))
-        columns = np.nonzero(chosen)[1].reshape(len(chances), k)
-        values = np.take_along_axis(chances, columns, axis=1)
-        order = np.argsort(-values, axis=1, kind="stable")
-        return np.take_along_axis(columns, order, axis=1)
-    return np.argsort(-chances, axis=1, kind="stable")[:, :k]
 
 
 def _restored_classifier(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from firth import FormatError
+from firth import Embedding, FormatError, SubwordEmbedding, Subwords
 from firth.evaluate import word_pairs
 from firth.evaluate.similarity import _pearson, _ranks, read_pairs
 
@@ -127,6 +127,43 @@ def test_unknown_words_are_left_out_or_counted_as_zero_and_always_reported(anima
     assert "the others counted as 0" in str(as_zero)
 
 
+@pytest.fixture
+def parts():
+    rule = Subwords(min_n=3, max_n=4, buckets=50)
+    table = np.random.default_rng(5).standard_normal((53, 4), dtype=np.float32)
+    return SubwordEmbedding(["cat", "Dog", "fox"], table, rule)
+
+
+UNSEEN = [("cat", "dog", 9), ("Cats", "fox", 8), ("dogs", "CATS", 7), ("fox", "</s>", 1)]
+
+
+def test_unseen_words_are_made_of_their_parts_if_asked_for(parts):
+    result = word_pairs(parts, UNSEEN, oov="make")
+    assert (result.found, result.total, result.oov) == (3, 4, "make")
+    cosines = [parts.similarity(*pair) for pair in [("cat", "Dog"), ("cats", "fox")]]
+    cosines.append(parts.similarity("dogs", "cats"))
+    assert result.pearson == pytest.approx(stats.pearsonr([9, 8, 7], cosines)[0])
+    assert "3 of 4 pairs known (75.0%, the others left out)" in str(result)
+
+
+def test_unseen_words_keep_their_case_where_case_matters(parts):
+    result = word_pairs(parts, UNSEEN, oov="make", ignore_case=False)
+    cosines = [parts.similarity(a, b) for a, b, _ in UNSEEN[:3]]
+    assert result.pearson == pytest.approx(stats.pearsonr([9, 8, 7], cosines)[0])
+
+
+def test_unseen_words_stay_unknown_where_nothing_makes_their_vectors(parts):
+    plain, pairs = Embedding(parts.keys, parts.vectors), [*UNSEEN, ("cat", "fox", 2)]
+    made, left_out = (word_pairs(plain, pairs, oov=oov) for oov in ("make", "skip"))
+    assert (made.found, made.pearson) == (2, left_out.pearson)
+
+
+def test_an_embedding_without_keys_can_make_all_words():
+    rule = Subwords(min_n=3, max_n=3, buckets=9, hashes=1)
+    table = np.random.default_rng(5).standard_normal((9, 4), dtype=np.float32)
+    assert word_pairs(SubwordEmbedding([], table, rule), UNSEEN, oov="make").found >= 3
+
+
 def test_case_is_ignored_for_the_most_frequent_spelling_unless_told_otherwise(animals):
     pairs = [("CAT", "car", 5.0), ("Cat", "dog", 9.0), ("cat", "fox", 7.0)]
     ignoring = word_pairs(animals, pairs)
@@ -171,7 +208,9 @@ def test_no_correlation_is_an_error_and_never_nan(animals, pairs, message):
 
 
 def test_a_wrong_oov_and_a_missing_file_are_errors(animals, tmp_path):
-    with pytest.raises(ValueError, match="word_pairs: oov='drop' is neither 'skip' nor 'zero'"):
+    with pytest.raises(
+        ValueError, match="word_pairs: oov='drop' is neither 'skip' nor 'zero' nor 'make'"
+    ):
         word_pairs(animals, [("cat", "dog", 1)], oov="drop")
     with pytest.raises(FileNotFoundError):
         word_pairs(animals, tmp_path / "none.txt")

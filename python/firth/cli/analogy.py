@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     """Answer."""
     if len(options.words) not in (0, 3):
         options.usage(f"expected three words A B C, got {len(options.words)}")
-    embedding = files.load(options.vectors)
+    embedding = files.searched(options.vectors)
     if options.words:
         check(embedding, options.words)
         _print(embedding, options.words, options, named=False)

@@ -18,7 +18,10 @@ def arguments(parser: cli.Parser) -> None:
     )
     parser.add_argument("--to", metavar="FORMAT", help=files.FORMAT_HELP)
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="take the first N vectors only (default: all)"
+        "--limit",
+        type=int,
+        metavar="N",
+        help="take the first N words only, rows of n-grams all (default: all)",
     )
     flags.common(parser)
     parser.set_defaults(run=run)

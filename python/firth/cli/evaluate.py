@@ -24,9 +24,10 @@ def arguments(parser: cli.Parser) -> None:
     )
     parser.add_argument(
         "--oov",
-        choices=("skip", "zero"),
+        choices=("skip", "zero", "make"),
         default="skip",
-        help="pairs with an unknown word: leave out, or count as cosine 0 (default: skip)",
+        help="pairs with an unknown word: leave out, count as cosine 0, or make its vector of its "
+        "n-grams (default: skip)",
     )
     parser.add_argument(
         "--restrict",

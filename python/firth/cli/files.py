@@ -12,12 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from firth.classifier import Classifier
     from firth.embedding import Embedding
+    from firth.subwords import Subwords
 
-SUFFIXES = {".vec": "word2vec-text", ".txt": "word2vec-text", ".bin": "word2vec-binary"}
+SUFFIXES = {
+    ".vec": "word2vec-text",
+    ".txt": "word2vec-text",
+    ".bin": "word2vec-binary",
+    ".floret": "floret",
+}
 FORMAT_HELP = (
-    "format of OUT (default: word2vec-text for stdout, .vec and .txt, word2vec-binary for .bin, "
-    "otherwise a firth folder)"
+    "format of OUT (default: word2vec-text for stdout, .vec and .txt; floret for .floret; for .bin "
+    "fasttext-binary where words are made of n-grams or there are labels, otherwise "
+    "word2vec-binary; for all else a firth folder)"
 )
+_HOLDS_ROWS = ("firth", "floret", "fasttext-binary")  # also those of n-grams
 
 
 @contextlib.contextmanager
@@ -43,6 +51,14 @@ def load(name: str) -> "Embedding":
         return firth.read(path)
 
 
+def searched(name: str) -> "Embedding":
+    """Read vectors among which answers are looked for."""
+    embedding = load(name)
+    if len(embedding) == 0:
+        raise ValueError(f"{name}: {embedding!r}: there are no words to choose from")
+    return embedding
+
+
 def classifier(name: str) -> "Classifier":
     """Read a classifier of any known format."""
     from firth.classifier import Classifier
@@ -61,7 +77,7 @@ class Destination:
     OSError
         Nothing can be written there. It is tried at once, before hours of training.
     ValueError
-        A firth folder cannot go to stdout; a format that is unknown.
+        A firth folder cannot go to stdout; a format that is unknown; an ending that is only read.
     """
 
     def __init__(self, name: str, format: str | None) -> None:
@@ -69,8 +85,12 @@ class Destination:
         from firth.formats import format_of
 
         self.name = name
-        usual = "word2vec-text" if name == "-" else SUFFIXES.get(Path(name).suffix, "firth")
+        suffix = "" if name == "-" else Path(name).suffix
+        if format is None and suffix == ".ftz":
+            raise ValueError(f"{name}: quantised models (.ftz) are read only, .bin is written")
+        usual = "word2vec-text" if name == "-" else SUFFIXES.get(suffix, "firth")
         self.format = format or usual
+        self._binary = format is None and suffix == ".bin"  # of which kind is seen when it comes
         format_of(self.format)
         if name != "-":
             writer: Any = atomic_folder if self.format == "firth" else atomic_file
@@ -79,8 +99,23 @@ class Destination:
         elif self.format == "firth":
             raise ValueError("a firth folder cannot be written to stdout: choose another format")
 
+    def expect(self, rule: "Subwords | None") -> None:
+        """Raise ValueError if words of that rule cannot be written, while nothing is lost by it."""
+        hashes = 0 if rule is None else rule.hashes
+        if self.format == "floret" and not hashes:
+            raise ValueError(f"{self.name}: floret's files hold words of hashes=1 to 4, not 0")
+        if hashes and (self._binary or self.format == "fasttext-binary"):
+            raise ValueError(f"{self.name}: fastText's files hold no words of hashes={hashes}")
+
     def write(self, embedding: "Embedding") -> None:
         """Write the vectors, atomically unless they go to stdout."""
+        from firth.subword_embedding import SubwordEmbedding
+
+        made = isinstance(embedding, SubwordEmbedding)
+        if self._binary and made:
+            self.format = "fasttext-binary"
+        if made and len(embedding) == 0 and self.format not in _HOLDS_ROWS:
+            raise ValueError(f"{self.format} holds words, and there are rows of n-grams only")
         if self.name != "-":
             embedding.write(self.name, format=self.format)
             return

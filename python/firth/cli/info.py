@@ -1,4 +1,4 @@
-"""``firth info PATH``: what a file or folder of vectors holds."""
+"""``firth info PATH``: what a file or folder of vectors holds: format, words, rule, labels."""
 
 import argparse
 from dataclasses import asdict
@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
         "dtype": str(embedding.vectors.dtype),
         "counted": None if counts is None else int(counts.sum()),
         "rule": None if rule is None else asdict(rule),
+        "classifier": _labels(embedding),
         "first": embedding.keys[:5],
         "metadata": embedding.metadata,
     }
@@ -41,8 +42,27 @@ def run(options: argparse.Namespace) -> int:
     facts["first"] = " ".join(facts["first"])
     if counts is None:
         del facts["counted"]
-    for group in ("rule", "metadata"):
-        facts.update({f"{group}.{key}": x for key, x in (facts.pop(group) or {}).items()})
+    for group in ("rule", "classifier", "metadata"):
+        facts.update(_flat(group, facts.pop(group) or {}))
     facts["path"] = Path(name)
     output.table(facts.items())
     return cli.DONE
+
+
+def _labels(embedding: Any) -> dict[str, Any] | None:
+    """Return what is to be known of a classifier besides its words."""
+    from firth.classifier import Classifier
+
+    if not isinstance(embedding, Classifier):
+        return None
+    facts = {"labels": len(embedding.labels), "label_prefix": embedding.label_prefix}
+    return {**facts, "loss": embedding.loss, "word_ngrams": embedding.word_ngrams}
+
+
+def _flat(name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts with the names of the groups that they are in."""
+    found: dict[str, Any] = {}
+    for key, value in facts.items():
+        path = f"{name}.{key}"
+        found.update(_flat(path, value) if isinstance(value, dict) else {path: value})
+    return found

@@ -36,7 +36,7 @@ def arguments(parser: cli.Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Answer."""
-    embedding = files.load(options.vectors)
+    embedding = files.searched(options.vectors)
     if options.words:
         check(embedding, options.words)
         _print(embedding, options.words, options, named=len(options.words) > 1)

@@ -94,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.output == "-":
         options.usage("--json and the vectors cannot both go to stdout")
     destination = files.Destination(options.output, options.format)
+    destination.expect(getattr(model, "rule", None))
     start = time.perf_counter()
     with Interrupts() as interrupts:
         embedding = trained(model, options.input, options.progress)

@@ -14,9 +14,10 @@ from firth._reading import AnyPath
 from firth.evaluate.questions import fold, lines, quoted, rows
 
 if TYPE_CHECKING:
-    from firth._backend import Doubles
+    from firth._backend import Doubles, Floats
     from firth.embedding import Embedding
 
+OOV = ("skip", "zero", "make")
 SEPARATORS = ("\t", ";", ":", ",", None)  # None is any run of spaces
 
 
@@ -32,12 +33,12 @@ class WordPairs:
         Correlation of the cosines with the human scores: of the ranks (ties share their mean rank),
         of the values.
     found
-        Pairs with both words in the embedding.
+        Pairs with both words in the embedding, or with vectors that it made of their parts.
     total
         Pairs in the file.
     oov
-        What became of the other pairs: "skip" (left out of both correlations) or "zero" (took part
-        with cosine 0).
+        What became of the other pairs: "skip" and "make" (left out of both correlations) or "zero"
+        (took part with cosine 0).
     """
 
     name: str
@@ -45,7 +46,7 @@ class WordPairs:
     pearson: float
     found: int
     total: int
-    oov: Literal["skip", "zero"]
+    oov: Literal["skip", "zero", "make"]
 
     @property
     def coverage(self) -> float:
@@ -57,7 +58,7 @@ class WordPairs:
         return {**dataclasses.asdict(self), "coverage": self.coverage}
 
     def __str__(self) -> str:
-        fate = "the others left out" if self.oov == "skip" else "the others counted as 0"
+        fate = "the others counted as 0" if self.oov == "zero" else "the others left out"
         return (
             f"{self.name}: Spearman {self.spearman:.3f}, Pearson {self.pearson:.3f}, "
             f"{self.found} of {self.total} pairs known ({self.coverage:.1%}"
@@ -70,7 +71,7 @@ def word_pairs(
     pairs: AnyPath | Iterable[tuple[str, str, float]],
     *,
     ignore_case: bool = True,
-    oov: Literal["skip", "zero"] = "skip",
+    oov: Literal["skip", "zero", "make"] = "skip",
 ) -> WordPairs:
     """Correlate the cosine of word pairs with scores given by people.
 
@@ -87,8 +88,10 @@ def word_pairs(
         is taken.
     oov
         Pairs with a word that is out of vocabulary: "skip" leaves them out of the correlations,
-        "zero" lets them take part with cosine 0, as if such words were unrelated to all others. How
-        many they were is reported either way.
+        "zero" lets them take part with cosine 0, as if such words were unrelated to all others.
+        "make" asks the embedding to make vectors of such words, as a `SubwordEmbedding` does, in
+        lower case if case is ignored; pairs with a word of which it makes none are left out. How
+        many were found is reported in any case.
 
     Returns
     -------
@@ -118,8 +121,8 @@ def word_pairs(
     >>> print(word_pairs(Embedding(["cat", "dog", "car"], vectors), people))
     pairs: Spearman 1.000, Pearson 0.999, 3 of 4 pairs known (75.0%, the others left out)
     """
-    if oov not in ("skip", "zero"):
-        raise ValueError(f"word_pairs: oov={oov!r} is neither 'skip' nor 'zero'")
+    if oov not in OOV:
+        raise ValueError(f"word_pairs: oov={oov!r} is neither 'skip' nor 'zero' nor 'make'")
     if isinstance(pairs, (str, os.PathLike)):
         name, triples = Path(pairs).stem, list(read_pairs(pairs))
     else:
@@ -127,6 +130,13 @@ def word_pairs(
         if not triples:
             raise ValueError("word_pairs: pairs holds no pair")
     row = rows(embedding.keys, ignore_case=ignore_case)
+    made: list[str] = []  # unseen words, whose rows are behind those of the keys
+    if oov == "make":
+        for word in (word for a, b, _ in triples for word in (a, b)):
+            spelled, at = word.lower() if ignore_case else word, fold(word, ignore_case)
+            if at not in row and embedding.has_vector(spelled):
+                row[at] = len(embedding.keys) + len(made)
+                made.append(spelled)
     left, right, gold = [], [], []
     unknown = []
     for a, b, score in triples:
@@ -137,7 +147,7 @@ def word_pairs(
             left.append(i)
             right.append(j)
             gold.append(score)
-    cosines = _cosines(embedding.vectors[left], embedding.vectors[right])
+    cosines = _cosines(*(_gathered(embedding, at, made) for at in (left, right)))
     found = len(gold)
     if oov == "zero":
         gold += unknown
@@ -198,6 +208,17 @@ def _checked(a: str, b: str, score: float) -> tuple[str, str, float]:
     if not math.isfinite(score):
         raise ValueError(f"word_pairs: score={score} of {a!r} and {b!r} is not finite")
     return a, b, score
+
+
+def _gathered(embedding: "Embedding", at: list[int], made: list[str]) -> "Floats":
+    """Return the vectors of rows; those behind the last one are those of unseen words."""
+    if not made:
+        return embedding.vectors[at]
+    places, several = np.array(at, np.int64), embedding[made]
+    unseen = places - len(embedding.keys)
+    vectors = several[np.maximum(unseen, 0)]
+    vectors[unseen < 0] = embedding.vectors[places[unseen < 0]]
+    return vectors
 
 
 def _cosines(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> "Doubles":

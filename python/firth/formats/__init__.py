@@ -1,4 +1,18 @@
-"""The file formats: one file each with sniff, read and write, and one table."""
+"""The file formats: one file each with sniff, read and write, and one table.
+
+===============  ===============================================  =================================
+name             files                                            what they hold
+===============  ===============================================  =================================
+firth            a folder, with checksums; can be mapped          everything
+fasttext-binary  fastText's .bin; .ftz (quantised) is read only   words, n-grams, labels, counts
+floret           floret's .floret                                 rows of n-grams and their rule
+word2vec-text    word2vec's text, fastText's .vec                 words and vectors
+word2vec-binary  word2vec's .bin                                  words and vectors
+glove-text       GloVe's text                                     words and vectors
+===============  ===============================================  =================================
+
+An embedding of words and n-grams goes into the last three as a plain one: the vectors of its words.
+"""
 
 import importlib
 from pathlib import Path
@@ -96,6 +110,17 @@ def read(path: AnyPath, format: str | None = None, limit: int | None = None) -> 
         The file is of no known format or damaged; names the place, what was expected and found.
     ValueError
         An unknown format, or a limit below 1.
+
+    Examples
+    --------
+    >>> import tempfile, firth
+    >>> path = f"{tempfile.mkdtemp()}/small.bin"
+    >>> model = firth.FastText(dim=4, buckets=100, epochs=1, min_count=1, threads=1)
+    >>> model.fit(["a cat and a dog"] * 50).write(path, format="fasttext-binary")
+    >>> firth.read(path)
+    SubwordEmbedding(4 keys, dim=4, buckets=100)
+    >>> firth.read(path, limit=2)
+    SubwordEmbedding(2 keys, dim=4, buckets=100)
     """
     if limit is not None and limit < 1:
         raise ValueError(f"read: limit={limit} is not at least 1")

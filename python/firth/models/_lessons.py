@@ -11,7 +11,7 @@ from firth import kernels
 from firth._backend import Floats, Longs
 from firth._progress import Progress
 from firth._random import initial_rows
-from firth._texts import Lines, Reader
+from firth._texts import Lines, Reader, bags_at
 from firth.classifier import Classifier
 from firth.embedding import Embedding
 from firth.kernels._classification import padded_rows
@@ -78,7 +78,7 @@ class Lessons:
                 f"{name}: none of the {len(there)} lines has both a label and a word that occurs "
                 f"min_count={model.min_count} times"
             )
-        bags, gold = _lines(bags, there), _lines(gold, there)
+        bags, gold = bags_at(bags, there), bags_at(gold, there)
         positions = np.concatenate([lines.offsets[:-1][there], lines.offsets[-1:]])
         positions[0] = 0
         reached = np.zeros(len(word_list) + rule.buckets, np.bool_)
@@ -195,10 +195,3 @@ def _ordered(counts: dict[str, int]) -> list[str]:
 
 def _index(keys: list[str]) -> dict[str, int]:
     return dict(zip(keys, range(len(keys)), strict=True))
-
-
-def _lines(bags: Bags, there: Any) -> Bags:
-    """Return the bags of some lines."""
-    sizes = np.diff(bags.offsets)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[there])])
-    return Bags(offsets, bags.ids[np.repeat(there, sizes)])

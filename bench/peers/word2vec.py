@@ -13,11 +13,11 @@ analogy/ in it), analogies among the 30 000 most frequent words.
 import argparse
 import itertools
 import statistics
-import tempfile
 import time
 from pathlib import Path
 
 from _results import save
+from _texts import beginning, bundled
 
 import firth
 
@@ -46,19 +46,6 @@ def in_turn(repeats, **tasks):
             took, results[name] = seconds(task)
             spent[name].append(took)
     return {name: statistics.median(values) for name, values in spent.items()}, results
-
-
-def beginning(text, tokens):
-    """Write the first `tokens` tokens of the text, whole lines, to a temporary file."""
-    part = tempfile.NamedTemporaryFile("wb", suffix=".txt")  # noqa: SIM115  # closed by the caller
-    with Path(text).open("rb") as lines:
-        for line in lines:
-            part.write(line)
-            tokens -= len(line.split())
-            if tokens <= 0:
-                break
-    part.flush()
-    return part
 
 
 def gensim_model(dim, cbow, epochs, seed=1):
@@ -158,18 +145,6 @@ def main():
             print(f"{name:<10} {who:<7} {shown}", flush=True)
     if options.save:
         print(f"written to {save('word2vec', report)}")
-
-
-def bundled():
-    """Unpack the tests' text into a temporary file of lines of 1000 words."""
-    import lzma
-
-    packed = Path(__file__).parents[2] / "tests" / "data" / "wiki-sample.txt.xz"
-    words = lzma.decompress(packed.read_bytes()).split()
-    target = Path(tempfile.mkdtemp()) / "wiki-sample.txt"
-    lines = (b" ".join(words[i : i + 1000]) for i in range(0, len(words), 1000))
-    target.write_bytes(b"\n".join(lines) + b"\n")
-    return str(target)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import firth
+from firth import cli
 
 PAIRS = "man\twoman\t9\nking\tqueen\t9.5\nman\tfar\t1\nking\tyeti\t3\n"
 ANALOGIES = ": family\nman king woman queen\nking man queen woman\n"
@@ -293,6 +294,39 @@ def test_no_input_leaves_nothing_behind(call, tmp_path):
     assert code == 1
     assert err.startswith(f"firth: error: {tmp_path}/none.txt: no such file")
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- words made of n-grams ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def subwords(tmp_path, text):
+    """What `firth train fasttext` made of the small text."""
+    out = tmp_path / "subwords"
+    settings = ["--dim", "4", "--buckets", "50", "--min-count", "1", "--sample", "0"]
+    assert cli.main(["train", "fasttext", str(text), "-o", str(out), *settings]) == 0
+    return out
+
+
+def test_unseen_words_are_answered(call, subwords):
+    emb = firth.load(subwords)
+    _, out, _ = call("nearest", subwords, "cats", "-k", 2)
+    assert [line.split("\t")[0] for line in out.splitlines()] == [
+        word for word, _ in emb.most_similar("cats", k=2)
+    ]
+    assert call("analogy", subwords, "cat", "cats", "dog", "-k", 1)[0] == 0
+    code, _, err = call("nearest", subwords, "</s>")
+    assert (code, err) == (1, "firth: error: unknown word: </s> (of 5 known ones)\n")
+
+
+def test_info_tells_the_rule_and_convert_writes_vectors(call, subwords, tmp_path):
+    facts = dict(line.split("\t") for line in call("info", subwords)[1].splitlines())
+    assert (facts["rule.min_n"], facts["rule.buckets"], facts["keys"]) == ("3", "50", "5")
+    assert json.loads(call("info", subwords, "--json")[1])["rule"]["hashes"] == 0
+    assert call("convert", subwords, tmp_path / "a.vec") == (0, "", "")
+    assert type(firth.read(tmp_path / "a.vec")) is firth.Embedding
+    assert call("convert", subwords, tmp_path / "cut", "--limit", "2") == (0, "", "")
+    assert firth.load(tmp_path / "cut").rule.buckets == 50
 
 
 # ---- all ----------------------------------------------------------------------------------------

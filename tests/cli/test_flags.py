@@ -118,3 +118,24 @@ def test_a_type_without_a_flag_is_an_error_of_the_programmer(kind):
     odd = dataclasses.make_dataclass("Odd", [("things", kind, None)])
     with pytest.raises(TypeError, match="add_fields: things: no flag for a field of type"):
         parse(model=odd)
+
+
+def test_help_of_a_model_made_from_another_is_found():
+    @dataclasses.dataclass(frozen=True)
+    class More(Model):
+        """A model with one more setting.
+
+        Parameters
+        ----------
+        dim
+            Numbers, as many as you like.
+        extra
+            What it has more.
+        """
+
+        extra: int = 1
+
+    texts = flags.parameters(More)
+    assert texts["extra"] == "What it has more."
+    assert texts["dim"] == "Numbers, as many as you like."
+    assert texts["threads"] == "How many."

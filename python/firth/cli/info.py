@@ -1,6 +1,7 @@
 """``firth info PATH``: what a file or folder of vectors holds."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
     name = options.path
     embedding = files.load(name)
-    counts = embedding.counts
+    counts, rule = embedding.counts, getattr(embedding, "rule", None)
     facts: dict[str, Any] = {
         "path": name,
         "format": formats._sniffed(name),
@@ -30,6 +31,7 @@ def run(options: argparse.Namespace) -> int:
         "dim": int(embedding.vectors.shape[1]),
         "dtype": str(embedding.vectors.dtype),
         "counted": None if counts is None else int(counts.sum()),
+        "rule": None if rule is None else asdict(rule),
         "first": embedding.keys[:5],
         "metadata": embedding.metadata,
     }
@@ -39,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
     facts["first"] = " ".join(facts["first"])
     if counts is None:
         del facts["counted"]
-    facts.update({f"metadata.{key}": value for key, value in facts.pop("metadata").items()})
+    for group in ("rule", "metadata"):
+        facts.update({f"{group}.{key}": x for key, x in (facts.pop(group) or {}).items()})
     facts["path"] = Path(name)
     output.table(facts.items())
     return cli.DONE

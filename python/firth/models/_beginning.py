@@ -12,7 +12,7 @@ from firth.kernels._subwords import Bags
 
 Callback = Callable[[int, int, float, float], object]
 
-_WORDS = 1 << 14  # whose bags are looked at together, so that it needs little memory
+_WORDS = 1 << 14  # looked at together, so that it needs little memory
 
 
 def check_arguments(
@@ -46,8 +46,8 @@ def copy_rows(table: Floats, keys: list[str], earlier: Embedding, rows: Floats) 
     """Put the rows that an earlier embedding has for some of the keys into a table of the keys."""
     index = earlier.index
     known = [(row, index[key]) for row, key in enumerate(keys) if key in index]
-    if known:
-        to, where = np.array(known).T
+    for first in range(0, len(known), _WORDS):
+        to, where = np.array(known[first : first + _WORDS]).T
         table[to] = rows[where]
 
 

@@ -6,14 +6,17 @@ from typing import Any, cast
 import numpy as np
 
 from firth import kernels
-from firth._backend import Longs
+from firth._backend import Floats, Longs
 from firth._random import initial_rows
 from firth.embedding import Embedding
+from firth.kernels._subwords import Bags
 from firth.models._beginning import Callback, copy_rows
 from firth.models._settings import whole
 from firth.models.word2vec import Tables, Word2Vec
 from firth.subword_embedding import SubwordEmbedding
 from firth.subwords import Subwords, with_own_rows
+
+_ROWS = 1 << 14  # begun together, so that it needs little memory
 
 
 @dataclass(frozen=True)
@@ -124,21 +127,32 @@ class FastText(Word2Vec):
     def _tables(self, words: list[str], start: Embedding | None) -> Tables:
         rule = self.rule
         own = len(words) if rule.words_have_rows else 0
-        input = initial_rows(self.seed, 0, own + rule.buckets, self.dim)
         output = np.zeros((len(words), self.dim), np.float32)
+        if rule.buckets:
+            bags = rule.bags(words, first_row=own, threads=self.threads)
+            bags = with_own_rows(bags, np.arange(own)) if own else bags
+            input = self._input(own + rule.buckets, bags)
+        else:
+            bags, input = None, initial_rows(self.seed, 0, own, self.dim)
         if isinstance(start, SubwordEmbedding):
-            earlier = len(start) if rule.words_have_rows else 0
-            input[own:] = start.input[earlier:]
-            if own:
-                copy_rows(input, words, start, start.input)
+            input[own:] = start.input[len(start.input) - rule.buckets :]
             if start.output is not None:
                 copy_rows(output, words, start, start.output)
-        elif start is not None:
-            copy_rows(input, words, start, start.vectors)
-        if not rule.buckets:
-            return input, output, None
-        bags = rule.bags(words, first_row=own, threads=self.threads)
-        return input, output, with_own_rows(bags, np.arange(own)) if own else bags
+        if start is not None and own:
+            rows = start.input if isinstance(start, SubwordEmbedding) else start.vectors
+            copy_rows(input, words, start, rows)
+        return input, output, bags
+
+    def _input(self, rows: int, bags: Bags) -> Floats:
+        """Return a table that is random where a word has rows, and elsewhere zero for ever."""
+        input = np.zeros((rows, self.dim), np.float32)
+        used = np.zeros(rows, np.bool_)
+        used[bags.ids] = True
+        (places,) = np.nonzero(used)
+        for first in range(0, len(places), _ROWS):
+            last = min(first + _ROWS, len(places))
+            input[places[first:last]] = initial_rows(self.seed, first, last, self.dim)
+        return input
 
     def _result(
         self, tables: Tables, words: list[str], counts: Longs, metadata: dict[str, Any]

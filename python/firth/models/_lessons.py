@@ -99,8 +99,9 @@ class Lessons:
         )
 
     def tables(self, model: Any, start: Embedding | None) -> tuple[Floats, Floats]:
-        """Return the first tables: small random rows, those of ``start`` for its words; zeros."""
+        """Return the first tables: random rows in [-1, 1) / dim, as the original's; zeros."""
         input = initial_rows(model.seed, 0, len(self.reached), model.dim)
+        input *= 2
         if start is not None:
             copy_rows(input, self.words, start, start.vectors)
         return input, padded_rows(len(self.labels), model.dim)

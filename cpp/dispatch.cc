@@ -20,6 +20,7 @@ namespace {
    scan,                                \
    other::tokens,                       \
    other::negative_sampling,            \
+   other::newlines,                     \
    other::subwords,                     \
    other::bag_means,                    \
    other::subword_means,                \

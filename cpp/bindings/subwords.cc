@@ -1,7 +1,6 @@
 #include "firth/subwords.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -13,52 +12,16 @@ namespace {
 
 constexpr i64 kWords = 1024, kBags = 256;  // a task
 constexpr i64 kBytes = 1 << 16;            // a task, where lines are looked for
-constexpr u64 kTop = u64{1} << 63;
-
-// The newlines among eight bytes, at the top bit of each. "Exact zero-byte test", Warren, Hacker's Delight (2012), 6-1.
-u64 newlines_in(const unsigned char* bytes) {
-  constexpr u64 kLow = 0x7F7F7F7F7F7F7F7Fu;
-  u64 eight;
-  std::memcpy(&eight, bytes, 8);
-  eight ^= 0x0A0A0A0A0A0A0A0Au;
-  return ~(((eight & kLow) + kLow) | eight | kLow);
-}
-
-i64 count_newlines(const unsigned char* bytes, Range part) {
-  i64 count = 0, i = part.begin;
-  for (; i + 8 <= part.end; i += 8)
-    count += static_cast<i64>((newlines_in(bytes + i) >> 7) * 0x0101010101010101u >> 56);
-  return count + std::count(bytes + i, bytes + part.end, static_cast<unsigned char>('\n'));
-}
-
-// Writes where the newlines of a part are, which are `count`.
-void find_newlines(const unsigned char* bytes, Range part, i64 count, i64* found) {
-  i64 n = 0, i = part.begin;
-  for (; i + 8 <= part.end && n + 2 <= count; i += 8) {
-    u64 newlines = newlines_in(bytes + i);
-    const auto write = [&] {
-      found[n] = i + (__builtin_ctzll(newlines | kTop) >> 3);
-      n += newlines != 0;
-      newlines &= newlines - 1;
-    };
-    write();  // two without asking whether they are there, which could not be predicted
-    write();
-    while (newlines) write();
-  }
-  for (; n < count; ++i) {
-    found[n] = i;
-    n += bytes[i] == '\n';
-  }
-}
 
 // The lines of a text, each ended by a newline, the last one also by the end: (begins, ends).
 py::tuple lines(const Array<unsigned char>& text, int threads) {
   const unsigned char* bytes = text.data();
   const i64 size = text.shape(0), tasks = (size + kBytes - 1) / kBytes, workers = workers_for(tasks, 1, threads);
+  const Kernels& kernel = kernels("");
   const auto part = [&](i64 task) { return Range{task * kBytes, std::min(size, (task + 1) * kBytes)}; };
   std::vector<i64> before(static_cast<std::size_t>(tasks + 1));  // newlines of each task, then of those before it
   run(tasks, 1, workers, [&](Range cut, int) {
-    for (i64 t = cut.begin; t < cut.end; ++t) before[t + 1] = count_newlines(bytes, part(t));
+    for (i64 t = cut.begin; t < cut.end; ++t) before[t + 1] = kernel.newlines(bytes, part(t), nullptr);
   });
   for (i64 t = 0; t < tasks; ++t) before[t + 1] += before[t];
   const i64 newlines = before[tasks], count = newlines + (size > 0 && bytes[size - 1] != '\n');
@@ -67,7 +30,7 @@ py::tuple lines(const Array<unsigned char>& text, int threads) {
   run(tasks, 1, workers, [&](Range cut, int) {
     for (i64 t = cut.begin; t < cut.end; ++t) {
       const i64 first = before[t], last = before[t + 1];
-      find_newlines(bytes, part(t), last - first, end + first);
+      kernel.newlines(bytes, part(t), end + first);
       for (i64 line = first; line < last && line + 1 < count; ++line) begin[line + 1] = end[line] + 1;
     }
   });
@@ -102,7 +65,7 @@ Subwords rule(const Array<unsigned char>& text, const Array<i64>& begins, const 
           max_n,       buckets,       hashes,      nullptr,         nullptr};
 }
 
-// Without ids: the sizes of the bags into offsets[1:]. With them: the bags, where the offsets say.
+// Without ids: where the bags begin and end, into the offsets. With them: the bags, where the offsets say.
 void bags(const Array<unsigned char>& text, const Array<i64>& begins, const Array<i64>& ends, u32 min_n, u32 max_n,
           u32 buckets, u32 hashes, Array<i64> offsets, py::object ids, int threads, const std::string& isa) {
   Subwords args = rule(text, begins, ends, min_n, max_n, buckets, hashes);
@@ -111,6 +74,9 @@ void bags(const Array<unsigned char>& text, const Array<i64>& begins, const Arra
   const Kernels& kernel = kernels(isa);
   run(args.words, kWords, workers_for(args.words, kWords, threads),
       [&](Range words, int) { kernel.subwords(args, words); });
+  if (args.ids) return;
+  args.offsets[0] = 0;
+  for (i64 w = 0; w < args.words; ++w) args.offsets[w + 1] += args.offsets[w];
 }
 
 void bag_means(const Array<float>& table, const Array<i64>& offsets, const Array<u32>& ids, Array<float> means,

@@ -19,11 +19,13 @@
   void end_topk(const TopK&, i64 query); \
   }
 
+// newlines counts those in a part of a text and writes where they are, unless that is null; words often come as lines.
 #define FIRTH_DECLARE(level)                              \
   FIRTH_DECLARE_COSINE(level)                             \
   namespace level {                                       \
   void tokens(const Tokens&, Range);                      \
   void negative_sampling(const NegativeSampling&, Range); \
+  i64 newlines(const unsigned char*, Range, i64*);        \
   void subwords(const Subwords&, Range);                  \
   void bag_means(const BagMeans&, Range);                 \
   void subword_means(const SubwordMeans&, Range);         \
@@ -37,6 +39,7 @@ struct Kernels {
   Scan scan;  // of many queries over items that were not prepared
   void (*tokens)(const Tokens&, Range);
   void (*negative_sampling)(const NegativeSampling&, Range);
+  i64 (*newlines)(const unsigned char*, Range, i64*);
   void (*subwords)(const Subwords&, Range);
   void (*bag_means)(const BagMeans&, Range);
   void (*subword_means)(const SubwordMeans&, Range);

@@ -62,7 +62,7 @@ struct Batch {
   // Which n-grams of each character are whole: a nibble with as many low bits set.
   alignas(64) unsigned char whole[kUnits + 2 * kSpan];
   unsigned char pattern[kLongestWord + 2 + kSpan] = {};  // `whole` of a word of most characters
-  int size = 0, widest = 1;                              // units, and the most bytes that one of them has
+  int size = 0, widest = 1;  // units, and the most bytes of one; 2 at least where signs matter
 
   explicit Batch(const Subwords& a) {
     for (i64 at = 0; at < kLongestWord + 2; ++at)
@@ -91,6 +91,7 @@ struct Batch {
         } else {
           to[++at] = word[i];
           bytes = 1;
+          most = word[i] > 127 && most < 2 ? 2 : most;
         }
       }
       characters = at + 2;

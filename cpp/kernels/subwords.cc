@@ -110,6 +110,23 @@ void write_bags(const Subwords& a, Range words, u32* out, u32* end) {
 
 }  // namespace
 
+i64 newlines(const unsigned char* text, Range part, i64* found) {
+  i64 count = 0, at = part.begin;
+  for (; at + 64 <= part.end; at += 64) {
+    u64 bits = text_bits(text + at).newlines;
+    if (!found)
+      count += __builtin_popcountll(bits);
+    else
+      for (; bits; bits &= bits - 1) found[count++] = at + __builtin_ctzll(bits);
+  }
+  for (; at < part.end; ++at) {
+    if (text[at] != '\n') continue;
+    if (found) found[count] = at;
+    ++count;
+  }
+  return count;
+}
+
 void subwords(const Subwords& a, Range words) {
   if (a.ids) return write_bags(a, words, a.ids + a.offsets[words.begin], a.ids + a.offsets[words.end]);
   for (i64 w = words.begin; w < words.end; ++w) a.offsets[w + 1] = size_of(a, w);

@@ -134,9 +134,10 @@ class Backend(Protocol):
         threads: int,
         isa: str,
     ) -> None:
-        """Write the size of each bag into ``offsets[1:]``, or into ``ids`` bags where offsets say.
+        """Write where bags begin and end into ``offsets``, or into ``ids`` bags where those say.
 
-        Words are ``text[begins[w]:ends[w]]``.
+        Words are ``text[begins[w]:ends[w]]``. On a device only the sizes of bags are written, into
+        ``offsets[1:]``: the caller's library adds them up.
         """
 
     def bag_means(

@@ -49,7 +49,6 @@ def test_words_may_lie_anywhere_in_the_text(on, words, rule, data):
     offsets = np.zeros(len(cuts) + 1, np.int64)
     given = {"text": text, "begins": begins, "ends": ends, "offsets": offsets, **rule}
     on["backend"].subwords(**given, ids=None, threads=1, isa=on["isa"] or "")
-    np.cumsum(offsets, out=offsets)
     ids = np.full(offsets[-1] + 1, 2**32 - 1, np.uint32)
     on["backend"].subwords(**given, ids=ids, threads=1, isa=on["isa"] or "")
     raw = text.tobytes()

@@ -199,6 +199,8 @@ def subwords(
             offsets[1:][cut] = words.sizes(count, hashes)
         else:
             words.fill(count, min_n, max_n, buckets, hashes, offsets[cut], ids)
+    if ids is None and isinstance(offsets, np.ndarray):
+        np.cumsum(offsets, out=offsets)
 
 
 def bag_means(

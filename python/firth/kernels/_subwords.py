@@ -105,7 +105,8 @@ def subwords(
     given = {**found._asdict(), **rule, "offsets": offsets, "threads": number, "isa": isa or ""}
     call = backend_of(found.text, backend=backend).subwords
     call(**given, ids=None)
-    xp.cumsum(offsets, out=offsets)
+    if xp is not np:
+        xp.cumsum(offsets, out=offsets)
     ids = xp.empty(int(offsets[-1]), np.uint32)
     call(**given, ids=ids)
     return Bags(offsets, ids)

@@ -12,6 +12,7 @@ namespace {
 constexpr int kUnits = 512;       // of a batch
 constexpr i64 kLongestWord = 64;  // in bytes, of those that go into a batch
 constexpr int kLongestNgram = 16, kLengths = 4;
+constexpr int kTogether = 4;         // vectors
 constexpr int kSpan = 32;            // of copies that are longer than most words
 constexpr u32 kLeastBuckets = 4096;  // below, quotients are too large for float32
 
@@ -58,9 +59,9 @@ inline bool ascii(const unsigned char* word, i64 length) {
 }
 
 struct Batch {
-  alignas(64) u32 units[kUnits + 2 * kSpan];
+  alignas(64) u32 units[kUnits + 3 * kSpan];
   // Which n-grams of each character are whole: a nibble with as many low bits set.
-  alignas(64) unsigned char whole[kUnits + 2 * kSpan];
+  alignas(64) unsigned char whole[kUnits + 3 * kSpan];
   unsigned char pattern[kLongestWord + 2 + kSpan] = {};  // `whole` of a word of most characters
   int size = 0, widest = 1;  // units, and the most bytes of one; 2 at least where signs matter
 
@@ -107,8 +108,8 @@ struct Batch {
 
   // Appends the n-grams of all words to `out`, where up to kLanes words more are written, and empties the batch.
   u32* write(const Subwords& a, const Modulo& modulo, u32* out) {
-    __builtin_memset(whole + size, 0, kLanes);
-    for (int at = 0; at < size; at += kLanes)
+    __builtin_memset(whole + size, 0, kTogether * kLanes);
+    for (int at = 0; at < size; at += kTogether * kLanes)
       out = widest == 1   ? step<1>(a, modulo, at, out)
             : widest == 2 ? step<2>(a, modulo, at, out)
                           : step<4>(a, modulo, at, out);
@@ -117,23 +118,37 @@ struct Batch {
     return out;
   }
 
+  // kTogether vectors of characters at once: each is one long chain of operations that wait for each other.
   template <int kWidest>
   u32* step(const Subwords& a, const Modulo& modulo, int at, u32* out) const {
-    Units ids[kLengths] = {}, hash = all_units(kFnvBasis);
+    Units ids[kTogether][kLengths] = {}, hash[kTogether];
+#pragma GCC unroll 4
+    for (int t = 0; t < kTogether; ++t) hash[t] = all_units(kFnvBasis);
     const int before = static_cast<int>(a.min_n) - 1, lengths = static_cast<int>(a.max_n) - before;
-    for (int n = 0; n < before; ++n) hash = next<kWidest>(hash, load_units(units + at + n));
+    for (int n = 0; n < before; ++n)
+#pragma GCC unroll 4
+      for (int t = 0; t < kTogether; ++t) hash[t] = next<kWidest>(hash[t], load_units(units + at + t * kLanes + n));
 #pragma GCC unroll 4
     for (int n = 0; n < kLengths; ++n) {
       if (n >= lengths) break;
-      hash = next<kWidest>(hash, load_units(units + at + before + n));
-      ids[n] = modulo(hash);
+#pragma GCC unroll 4
+      for (int t = 0; t < kTogether; ++t) {
+        hash[t] = next<kWidest>(hash[t], load_units(units + at + t * kLanes + before + n));
+        ids[t][n] = modulo(hash[t]);
+      }
     }
-    const Units low = interleaved<1>(ids[0], ids[1], false), high = interleaved<1>(ids[0], ids[1], true);
-    const Units low_rest = interleaved<1>(ids[2], ids[3], false), high_rest = interleaved<1>(ids[2], ids[3], true);
-    out = append(out, interleaved<2>(low, low_rest, false), nibbles(whole + at));
-    out = append(out, interleaved<2>(low, low_rest, true), nibbles(whole + at + kLanes / 4));
-    out = append(out, interleaved<2>(high, high_rest, false), nibbles(whole + at + kLanes / 2));
-    return append(out, interleaved<2>(high, high_rest, true), nibbles(whole + at + 3 * kLanes / 4));
+#pragma GCC unroll 4
+    for (int t = 0; t < kTogether; ++t) {
+      const unsigned char* counts = whole + at + t * kLanes;
+      const Units low = interleaved<1>(ids[t][0], ids[t][1], false), high = interleaved<1>(ids[t][0], ids[t][1], true);
+      const Units low_rest = interleaved<1>(ids[t][2], ids[t][3], false);
+      const Units high_rest = interleaved<1>(ids[t][2], ids[t][3], true);
+      out = append(out, interleaved<2>(low, low_rest, false), nibbles(counts));
+      out = append(out, interleaved<2>(low, low_rest, true), nibbles(counts + kLanes / 4));
+      out = append(out, interleaved<2>(high, high_rest, false), nibbles(counts + kLanes / 2));
+      out = append(out, interleaved<2>(high, high_rest, true), nibbles(counts + 3 * kLanes / 4));
+    }
+    return out;
   }
 
   // The hash after a character of up to kWidest bytes; those behind the first are never zero.

@@ -205,7 +205,7 @@ def test_ctrl_c_keeps_what_was_learnt(lines):
 
 
 def test_cooking_questions_get_about_the_labels_that_the_original_gives(data, tmp_path):
-    """The original at these settings: 0.50 (one thread); dim 20 and 10 epochs keep it short."""
+    """The original at these settings: 0.508, mean of four seeds; firth the same of six."""
     model = FastTextClassifier(dim=20, epochs=10, lr=1.0, word_ngrams=2, buckets=200_000, threads=1)
     folder = data / "sentences" / "cooking"
     scores = model.fit(folder / "cooking.train.gz").test(folder / "cooking.valid.gz")

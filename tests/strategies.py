@@ -43,6 +43,12 @@ def ngram_rules(draw, most_buckets=2**31 - 1):
     }
 
 
+# Words in which bytes above 127 stand alone, as in Latin-1.
+lone_bytes = st.text(st.characters(max_codepoint=255), max_size=20).map(
+    lambda text: text.encode("latin-1").translate(None, b"\n")
+)
+
+
 # ---- embeddings ---------------------------------------------------------------------------------
 
 # Any text, with lone surrogates, spaces, line feeds and without characters.

@@ -11,7 +11,7 @@
 //   which n-grams are whole: a nibble a character, copied from one pattern for all words
 //   lengths interleaved in registers, whole n-grams appended by a compressing store
 //   copies of 32 units, whatever the word's length; words that may be read to 16 bytes are widened by vectors
-//   characters counted by the bits of eight bytes at a time
+//   characters counted by the bits of 16 bytes at a time
 // Means (2 M rows of dim 100; million rows/s):
 //   bags of stored ids
 //   bags of some words at a time, whose ids stay in cache

@@ -22,8 +22,8 @@ struct alignas(128) Done {
 };
 
 // Examples of a task, which cannot be interrupted: about 2^25 multiply-adds.
-i64 grain_of(const Classification& a) {
-  const i64 rows = 64 + 3 * (a.loss == ClassLoss::kTree ? 16 : a.output.rows);
+i64 grain_of(const Classification& a, i64 ids) {
+  const i64 rows = 2 * ids / std::max<i64>(a.examples, 1) + 3 * (a.loss == ClassLoss::kTree ? 16 : a.output.rows);
   return std::clamp<i64>((i64{1} << 25) / (rows * a.input.dim), 1, 1024);
 }
 
@@ -48,7 +48,7 @@ py::tuple classify(Array<float> input, Array<float> output, const Array<i64>& ba
   args.lr_end = static_cast<float>(lr_end);
 
   const Kernels& kernel = kernels(isa);
-  const i64 grain = grain_of(args);
+  const i64 grain = grain_of(args, bag_ids.shape(0));
   const int workers = workers_for(args.examples, grain, threads);
   const std::size_t bytes = static_cast<std::size_t>((classification_scratch(args) + 63) / 64 * 64);
   std::vector<Learnt> learnt(static_cast<std::size_t>(workers), Learnt{0, 0, -1});

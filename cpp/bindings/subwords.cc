@@ -10,8 +10,17 @@
 namespace firth {
 namespace {
 
-constexpr i64 kWords = 1024, kBags = 256;  // a task
-constexpr i64 kBytes = 1 << 16;            // a task, where lines are looked for
+// Work of a task, which is not interrupted: bytes of words, or additions of rows' numbers.
+constexpr i64 kTaskBytes = 1 << 18, kTaskSums = 1 << 24;
+
+// Words or bags of a task, all taken to be of mean size.
+i64 grain(i64 count, i64 work, i64 most_work, i64 most) {
+  return std::clamp<i64>(static_cast<i64>(static_cast<double>(most_work) * static_cast<double>(count) /
+                                          static_cast<double>(std::max<i64>(work, 1))),
+                         1, most);
+}
+
+constexpr i64 kBytes = 1 << 16;  // a task, where lines are looked for
 
 // The lines of a text, each ended by a newline, the last one also by the end: (begins, ends).
 py::tuple lines(const Array<unsigned char>& text, int threads) {
@@ -72,7 +81,8 @@ void bags(const Array<unsigned char>& text, const Array<i64>& begins, const Arra
   args.offsets = offsets.mutable_data();
   if (!ids.is_none()) args.ids = ids.cast<Array<u32>>().mutable_data();
   const Kernels& kernel = kernels(isa);
-  run(args.words, kWords, workers_for(args.words, kWords, threads),
+  const i64 task = grain(args.words, args.bytes, kTaskBytes, 1024);
+  run(args.words, task, workers_for(args.words, task, threads),
       [&](Range words, int) { kernel.subwords(args, words); });
   if (args.ids) return;
   args.offsets[0] = 0;
@@ -83,7 +93,8 @@ void bag_means(const Array<float>& table, const Array<i64>& offsets, const Array
                int threads, const std::string& isa) {
   const BagMeans args{view(table), offsets.data(), ids.data(), offsets.shape(0) - 1, mutable_view(means)};
   const Kernels& kernel = kernels(isa);
-  run(args.bags, kBags, workers_for(args.bags, kBags, threads), [&](Range bags, int) { kernel.bag_means(args, bags); });
+  const i64 task = grain(args.bags, ids.shape(0) * args.table.dim, kTaskSums, 256);
+  run(args.bags, task, workers_for(args.bags, task, threads), [&](Range bags, int) { kernel.bag_means(args, bags); });
 }
 
 void subword_means(const Array<unsigned char>& text, const Array<i64>& begins, const Array<i64>& ends, u32 min_n,
@@ -91,10 +102,11 @@ void subword_means(const Array<unsigned char>& text, const Array<i64>& begins, c
                    int threads, const std::string& isa) {
   const Subwords words = rule(text, begins, ends, min_n, max_n, buckets, hashes);
   const Kernels& kernel = kernels(isa);
-  const int workers = workers_for(words.words, kBags, threads);
+  const i64 task = grain(words.words, 4 * words.bytes * table.shape(1), kTaskSums, 256);  // 3 or 4 n-grams a byte
+  const int workers = workers_for(words.words, task, threads);
   const auto scratch = std::make_unique_for_overwrite<u32[]>(static_cast<std::size_t>(workers * kSubwordScratch));
   const SubwordMeans args{words, view(table), first_row, mutable_view(means), nullptr};
-  run(words.words, kBags, workers, [&](Range range, int worker) {
+  run(words.words, task, workers, [&](Range range, int worker) {
     SubwordMeans mine = args;
     mine.scratch = scratch.get() + worker * kSubwordScratch;
     kernel.subword_means(mine, range);

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import oracle
 from firth import _arrays, kernels
-from strategies import any_words, ngram_rules
+from strategies import any_words, lone_bytes, ngram_rules
 
 
 def texts_of(words):
@@ -81,6 +81,28 @@ def many_words(letters, **rule):
         some = list("abcde</s>" if letters == "ascii" else "abéテ\U0001d11e")
         words = ["".join(rng.choice(some, size)).encode() for size in sizes]
     return texts_of(words), oracle.subwords(words, **rule)
+
+
+@pytest.mark.parametrize(("min_n", "max_n"), [(2, 5), (3, 6), (5, 5)])
+def test_a_byte_above_127_counts_as_signed_wherever_its_word_stands(on, min_n, max_n):
+    """Also where no character has two bytes, and without words around it."""
+    rule = {"min_n": min_n, "max_n": max_n, "buckets": 2_000_000, "hashes": 0}
+    for byte in range(127, 256):
+        for word in (bytes([byte]) + b"bcde", b"abcd" + bytes([byte]), bytes([byte, 64, byte])):
+            expected = oracle.subwords([word], **rule)
+            assert lists(kernels.subwords(texts_of([word]), **rule, **on)) == expected
+            assert lists(kernels.subwords(word + b"\n" + b"x" * 20, **rule, **on))[:1] == expected
+
+
+@given(st.lists(lone_bytes, min_size=1, max_size=6), st.integers(2, 5), st.data())
+def test_bags_do_not_depend_on_the_words_around_them(on, words, min_n, data):
+    max_n = data.draw(st.integers(min_n, min_n + 3))
+    buckets = data.draw(st.integers(4096, 2**31 - 1))
+    rule = {"min_n": min_n, "max_n": max_n, "buckets": buckets, "hashes": 0}
+    together = lists(kernels.subwords(texts_of(words), **rule, **on))
+    assert together == oracle.subwords(words, **rule)
+    alone = [lists(kernels.subwords(texts_of([word]), **rule, **on))[0] for word in words]
+    assert together == alone
 
 
 # ---- known answers ------------------------------------------------------------------------------

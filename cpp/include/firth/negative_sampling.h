@@ -21,7 +21,7 @@
 //
 // Draws (random.h) depend on the position in the corpus only, so neither threads nor cuts change which pairs are
 // trained. What does depend on them is the order of the updates: threads write rows without locks (Hogwild: Niu et al.,
-// 2011), the one exception to the law that any cut of the range gives the same answer.
+// 2011), as classification does: the two exceptions to the law that any cut of the range gives the same answer.
 #pragma once
 
 #include "firth/array.h"

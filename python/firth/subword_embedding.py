@@ -255,8 +255,9 @@ class SubwordEmbedding(Embedding):
             if not isinstance(word, str):
                 raise KeyError(word)
         means = self._rule.means(words, self._input, first_row=self._own, kept=self._kept)
-        zero = [words[at] for at in np.flatnonzero(~means.any(axis=1))]
-        if zero:  # rows that cancel, or none
+        there = means.any(axis=1)
+        if not there.all():  # rows that cancel, or none
+            zero = [words[at] for at in np.flatnonzero(~there)]
             sizes = np.diff(self.bags(zero).offsets)
             if not sizes.all():
                 raise KeyError(zero[int(sizes.argmin())])

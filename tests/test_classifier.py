@@ -154,6 +154,19 @@ def test_the_tree_s_probabilities_are_products_along_paths():
     assert chances.sum() == pytest.approx(1)
 
 
+def test_the_tree_is_made_once_and_not_pickled(monkeypatch):
+    model, calls = made(loss="hs", label_counts=[5, 3, 1]), []
+    paths = firth.classifier.huffman_paths
+    monkeypatch.setattr(
+        "firth.classifier.huffman_paths", lambda counts: calls.append(1) or paths(counts)
+    )
+    first = model.predict("sun", k=3)[1].tolist()
+    assert model.predict("sun", k=3)[1].tolist() == first
+    assert len(calls) == 1
+    assert pickle.loads(pickle.dumps(model)).predict("sun", k=3)[1].tolist() == first
+    assert len(calls) == 2
+
+
 def test_several_texts_have_lists_of_answers():
     model = made()
     labels, chances = model.predict(["sun", "", "rain rain"], k=2)
@@ -210,6 +223,9 @@ def test_a_newline_in_a_text_is_refused():
         (("sun", -2), ValueError, "k=-2"),
         (("sun", 1.5), TypeError, "k must be an integer"),
         (("sun", 1, float("nan")), ValueError, "threshold=nan"),
+        (("sun", 1, "0.5"), TypeError, "predict: threshold must be a number, got str"),
+        (("sun", 1, None), TypeError, "predict: threshold must be a number, got None"),
+        ((5,), TypeError, "predict: texts is int"),
     ],
 )
 def test_bad_questions_are_named(arguments, error, says):
@@ -239,6 +255,17 @@ def test_scores_are_counted_over_all_examples():
     none = model.test(lines, threshold=2)
     assert math.isnan(none.precision)
     assert none.recall == 0
+
+
+def test_the_prefix_of_labels_can_be_another_where_texts_are_tested():
+    """A label that is not known is no word then, and has no n-grams; here they speak for "#b"."""
+    table = [[10, 0], [0, 2]]
+    model = Classifier(["sun"], table, Subwords(3, 3, 1), np.eye(2), ["#a", "#b"])
+    assert model.test(["#a #zzz sun"]).precision == 0
+    assert model.test(["#a #zzz sun"], label_prefix="#").precision == 1
+    for bad in ("", 5):
+        with pytest.raises(ValueError, match="test: label_prefix="):
+            model.test(["#a sun"], label_prefix=bad)
 
 
 def test_nothing_to_test_is_an_error(file):
@@ -294,13 +321,16 @@ def test_it_is_pickled_and_saved(tmp_path, case):
         ({"labels": []}, ValueError, "labels is empty"),
         ({"labels": ["a", "b", "a"]}, ValueError, "'a' is given more than once"),
         ({"labels": ["a", "b", "sun"]}, ValueError, "'sun' is both a key and a label"),
-        ({"labels": ["a", "b", 3]}, TypeError, "3"),
+        ({"labels": ["a", "b", 3]}, TypeError, "Classifier: labels: 3 in row 2 is no text"),
         ({"loss": "hinge"}, ValueError, "loss='hinge'"),
         ({"loss": "hs", "label_counts": None}, ValueError, "needs label_counts"),
         ({"word_ngrams": 2}, ValueError, "word_ngrams=2 needs buckets"),
         ({"word_ngrams": "2"}, TypeError, "word_ngrams must be an integer"),
+        ({"word_ngrams": 0}, ValueError, "word_ngrams=0 is not between 1 and 10000"),
+        ({"word_ngrams": 10_001}, ValueError, "word_ngrams=10001 is not between 1 and 10000"),
+        ({"loss": "hs", "label_counts": [2, 1, 0]}, ValueError, "label_counts: found a 0"),
         ({"label_prefix": ""}, ValueError, "label_prefix=''"),
-        ({"label_counts": [1, 2]}, ValueError, "counts: shape"),
+        ({"label_counts": [1, 2]}, ValueError, "Classifier: label_counts: shape"),
         ({"kept": [0]}, (TypeError, ValueError), "kept"),
     ],
 )
@@ -311,7 +341,7 @@ def test_what_does_not_fit_together_is_named(change, error, says):
 
 def test_an_output_of_another_shape_is_named():
     table = np.ones((1, 4), np.float32)
-    with pytest.raises(ValueError, match="Classifier: 1 output for 2"):
+    with pytest.raises(ValueError, match="Classifier: 1 output for 2 labels"):
         Classifier(["a"], table, PLAIN, table, ["x", "y"])
     with pytest.raises(ValueError, match="output: dim 3"):
         Classifier(["a"], table, PLAIN, table[:, :3], ["x"])

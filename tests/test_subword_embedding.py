@@ -82,12 +82,8 @@ def same(found, expected):
 
 def test_a_rule_is_plain_numbers():
     rule = Subwords(min_n=np.int64(2), max_n=np.uint8(4), buckets=np.int32(9))
-    assert json.loads(json.dumps(asdict(rule))) == {
-        "min_n": 2,
-        "max_n": 4,
-        "buckets": 9,
-        "hashes": 0,
-    }
+    found = json.loads(json.dumps(asdict(rule)))
+    assert found == {"min_n": 2, "max_n": 4, "buckets": 9, "hashes": 0}
     assert rule == Subwords(2, 4, 9)
 
 
@@ -307,6 +303,57 @@ def test_unseen_words_are_worked_out_together(monkeypatch):
     monkeypatch.setattr(kernels, "subword_means", counted)
     emb.nearest(["catz", "cat", "doge"], k=2)
     assert calls == [["catz", "doge"]]
+
+
+def test_zero_vectors_are_looked_at_together(monkeypatch):
+    emb, calls = SubwordEmbedding(["a"], np.zeros((51, 2)), RULES["fasttext"]), []
+    subwords = kernels.subwords
+
+    def counted(words, **options):
+        calls.append(list(words))
+        return subwords(words, **options)
+
+    monkeypatch.setattr(kernels, "subwords", counted)
+    assert not emb[["catz", "doge", "a"]].any()
+    assert calls == [["catz", "doge"]]
+    with pytest.raises(KeyError, match="</s>"):
+        emb[["catz", "</s>", "doge"]]
+
+
+def test_bags_are_of_any_several_texts(emb):
+    assert emb.bags(iter(["cat", "catz"])).ids.tolist() == [*emb.bag("cat"), *emb.bag("catz")]
+
+
+@pytest.mark.parametrize("words", ["cat", b"cat\ndog\n", bytearray(b"a\n"), 5, [b"cat"], [None]])
+def test_what_is_not_several_texts_has_no_bags(emb, words):
+    with pytest.raises(TypeError, match="words"):
+        emb.bags(words)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"first_row": -1}, ValueError, "bags: first_row=-1 is not between 0 and 4294967246"),
+        ({"first_row": 2**32 - 49}, ValueError, "first_row=4294967247"),
+        ({"first_row": 1.5}, TypeError, "bags: first_row must be an integer, got float"),
+        (
+            {"kept": np.zeros(49, "i4")},
+            ValueError,
+            r"bags: kept has shape \(49,\), expected \(50,\)",
+        ),
+        ({"kept": np.zeros(50)}, TypeError, "bags: kept must be an int32 array"),
+        ({"kept": [0] * 50}, TypeError, "bags: kept must be an int32 array, got list"),
+    ],
+)
+def test_a_row_or_pruning_that_does_not_fit_is_named(options, error, text):
+    with pytest.raises(error, match=text):
+        RULES["fasttext"].bags(["cat"], **options)
+
+
+def test_a_sentence_is_a_text(emb):
+    for text in (5, None, b"cat", ["cat"]):
+        with pytest.raises(TypeError, match=r"sentence_vector: text is .*, expected a str"):
+            emb.sentence_vector(text)
 
 
 def test_the_vector_of_a_sentence_is_the_mean_of_unit_vectors():

@@ -1,9 +1,53 @@
-"""From the scores of a classifier to the probabilities of labels, and the best of them."""
+"""Probabilities of labels from the scores of a classifier, the best labels, how good they are."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from firth._backend import Doubles, Floats, Longs
 from firth.kernels._subwords import Bags
+
+
+class LabelScores(NamedTuple):
+    """How well one label is found; NaN where there was nothing to divide by.
+
+    Attributes
+    ----------
+    precision
+        Share of the examples it was predicted for that have it.
+    recall
+        Share of the examples that have it for which it was predicted.
+    f1
+        Harmonic mean of the two.
+    examples
+        How many have it.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    examples: int
+
+
+class Scores(NamedTuple):
+    """What `Classifier.test` found.
+
+    Attributes
+    ----------
+    examples
+        Lines with a known label and something known of their words; others are skipped.
+    precision
+        Share of all predictions that are right, P@k; NaN if there was none.
+    recall
+        Share of all labels that were predicted, R@k.
+    per_label
+        Of each label, in the order of `Classifier.labels`.
+    """
+
+    examples: int
+    precision: float
+    recall: float
+    per_label: dict[str, LabelScores]
 
 
 def probabilities(scores: Floats, loss: str, paths: Bags | None) -> Doubles:

@@ -16,15 +16,15 @@ BLOCK = 1 << 20  # numbers per step of a pass over all vectors
 EPSILON = 0.001  # keeps the quotient of 3CosMul finite, as in the paper
 
 
-def checked_keys(keys: Sequence[str]) -> list[str]:
+def checked_keys(keys: Sequence[str], name: str = "Embedding", what: str = "keys") -> list[str]:
     """Return the keys as a list of plain texts."""
     if isinstance(keys, str | bytes):
-        raise TypeError("Embedding: keys: expected a sequence of texts, found a single one")
+        raise TypeError(f"{name}: {what}: expected a sequence of texts, found a single one")
     result = list(keys)
     for at, key in enumerate(result):
         if type(key) is not str:
             if not isinstance(key, str):
-                raise TypeError(f"Embedding: keys: {key!r} in row {at} is no text")
+                raise TypeError(f"{name}: {what}: {key!r} in row {at} is no text")
             result[at] = str(key)
     return result
 
@@ -44,6 +44,7 @@ def checked_vectors(
     check: bool,
     name: str = "Embedding",
     what: str = "vectors",
+    of: str = "keys",
 ) -> Floats:
     """Return vectors as float32 (rows, dim), C-contiguous and aligned, converted if need be."""
     given = np.asarray(vectors)
@@ -52,7 +53,7 @@ def checked_vectors(
     if given.ndim != 2:
         raise ValueError(f"{name}: {what}: shape {given.shape} does not have 2 axes (n, dim)")
     if rows is not None and len(given) != rows:
-        raise ValueError(f"{name}: {len(given)} {what} for {rows} keys")
+        raise ValueError(f"{name}: {len(given)} {what} for {rows} {of}")
     if not given.shape[1]:
         raise ValueError(f"{name}: {what}: shape {given.shape} has no dimensions")
     with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite: see below
@@ -80,15 +81,17 @@ def first_not_finite(vectors: Floats) -> int | None:
     return None
 
 
-def checked_counts(counts: npt.ArrayLike, rows: int) -> Longs:
+def checked_counts(
+    counts: npt.ArrayLike, rows: int, name: str = "Embedding", what: str = "counts"
+) -> Longs:
     """Return counts as int64 (rows,)."""
     given = np.asarray(counts)
     if given.dtype.kind not in "iu" and given.size:
-        raise TypeError(f"Embedding: counts: dtype {given.dtype} is no integer")
+        raise TypeError(f"{name}: {what}: dtype {given.dtype} is no integer")
     if given.shape != (rows,):
-        raise ValueError(f"Embedding: counts: shape {given.shape} is not ({rows},)")
+        raise ValueError(f"{name}: {what}: shape {given.shape} is not ({rows},)")
     if given.size and not 0 <= int(given.min()) <= int(given.max()) < 1 << 63:
-        raise ValueError("Embedding: counts: found one that is negative or above 2**63 - 1")
+        raise ValueError(f"{name}: {what}: found one that is negative or above 2**63 - 1")
     return np.require(given, np.int64, ["C", "A"])
 
 

@@ -1,16 +1,24 @@
 """Classifier: a text is the mean of its rows, scored against a row for each label."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, overload
+from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Doubles
-from firth._chances import probabilities, top
+from firth._chances import LabelScores, Scores, probabilities, top
 from firth._texts import Lines, Reader, lines_of, lines_of_texts
-from firth._vectors import Floats, Longs, checked_counts, checked_keys, checked_vectors
+from firth._vectors import (
+    Floats,
+    Longs,
+    checked_counts,
+    checked_keys,
+    checked_threshold,
+    checked_vectors,
+)
 from firth.corpus import Corpus
 from firth.kernels._arguments import integer, one_of
 from firth.kernels._classification import huffman_paths
@@ -19,50 +27,9 @@ from firth.subword_embedding import SubwordEmbedding
 from firth.subwords import Subwords
 
 LOSSES = ("softmax", "ova", "hs", "ns")
+MOST_WORD_NGRAMS = 10_000
 
 _SCORES = 1 << 22  # scores that are made together
-
-
-class LabelScores(NamedTuple):
-    """How well one label is found; NaN where there was nothing to divide by.
-
-    Attributes
-    ----------
-    precision
-        Share of the examples it was predicted for that have it.
-    recall
-        Share of the examples that have it for which it was predicted.
-    f1
-        Harmonic mean of the two.
-    examples
-        How many have it.
-    """
-
-    precision: float
-    recall: float
-    f1: float
-    examples: int
-
-
-class Scores(NamedTuple):
-    """What `Classifier.test` found.
-
-    Attributes
-    ----------
-    examples
-        Lines with a known label and something known of their words; others are skipped.
-    precision
-        Share of all predictions that are right, P@k; NaN if there was none.
-    recall
-        Share of all labels that were predicted, R@k.
-    per_label
-        Of each label, in the order of `Classifier.labels`.
-    """
-
-    examples: int
-    precision: float
-    recall: float
-    per_label: dict[str, LabelScores]
 
 
 class Classifier(SubwordEmbedding):
@@ -81,11 +48,16 @@ class Classifier(SubwordEmbedding):
         How scores become probabilities: over all labels together (``"softmax"``), for each by
         itself (``"ova"``, ``"ns"``), along the tree (``"hs"``).
     word_ngrams
-        Longest word n-gram that is a part of a text; 1: words only.
+        Longest word n-gram that is a part of a text, up to 10 000; 1: words only.
     label_prefix
         What tells labels from words where texts are tested.
     label_counts : int64 array (labels,), optional
-        How often each was seen. A tree needs them.
+        How often each was seen. A tree needs them, from 1 on.
+
+    Notes
+    -----
+    `sentence_vector` is that of `SubwordEmbedding`, the mean of unit vectors of words. What
+    fastText prints for a supervised model is another one: the mean of the rows of a text.
 
     Raises
     ------
@@ -108,6 +80,7 @@ class Classifier(SubwordEmbedding):
         "_label_counts",
         "_labels",
         "_loss",
+        "_paths",
         "_prefix",
         "_reader",
         "_weights",
@@ -140,7 +113,7 @@ class Classifier(SubwordEmbedding):
         )
         one_of(name, "loss", loss, LOSSES)
         self._loss = loss
-        self._labels = checked_keys(labels)
+        self._labels = checked_keys(labels, name, "labels")
         index = dict(zip(self._labels, range(len(self._labels)), strict=True))
         if not index:
             raise ValueError(f"{name}: labels is empty, expected at least one")
@@ -149,19 +122,26 @@ class Classifier(SubwordEmbedding):
             raise ValueError(f"{name}: labels: {twice!r} is given more than once")
         if both := index.keys() & self._index.keys():
             raise ValueError(f"{name}: {min(both)!r} is both a key and a label")
-        self._weights = checked_vectors(output, len(self._labels), check, name, "output")
+        self._weights = checked_vectors(output, len(self._labels), check, name, "output", "labels")
         self._check_dim("output", self._weights)
         self._word_ngrams = integer(name, "word_ngrams", word_ngrams)
+        if not 1 <= self._word_ngrams <= MOST_WORD_NGRAMS:
+            raise ValueError(
+                f"{name}: word_ngrams={word_ngrams} is not between 1 and {MOST_WORD_NGRAMS}"
+            )
         if self._word_ngrams > 1 and rule.buckets < 1:
             raise ValueError(f"{name}: word_ngrams={word_ngrams} needs buckets, the rule has none")
-        if not isinstance(label_prefix, str) or not label_prefix:
-            raise ValueError(f"{name}: label_prefix={label_prefix!r} is not a text with characters")
-        self._prefix = label_prefix
+        self._prefix = _checked_prefix(label_prefix, name)
         self._label_counts = None
         if label_counts is not None:
-            self._label_counts = checked_counts(label_counts, len(self._labels))
+            self._label_counts = checked_counts(
+                label_counts, len(self._labels), name, "label_counts"
+            )
+            if loss == "hs" and not self._label_counts.all():
+                raise ValueError(f"{name}: label_counts: found a 0, loss='hs' needs 1 or more")
         elif loss == "hs":
             raise ValueError(f"{name}: loss='hs' needs label_counts, which its tree is made from")
+        self._paths: Bags | None = None  # made when they are first needed
         self._reader = Reader(self._index, index, rule, self._word_ngrams, label_prefix, self._kept)
 
     # ---- what it holds --------------------------------------------------------------------------
@@ -195,6 +175,11 @@ class Classifier(SubwordEmbedding):
     def word_ngrams(self) -> int:
         """Longest word n-gram that is a part of a text."""
         return self._word_ngrams
+
+    @property
+    def word_output(self) -> None:
+        """None: the rows of `output` belong to labels or nodes of their tree."""
+        return
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, labels={len(self._labels)}, loss={self._loss!r})"
@@ -242,6 +227,8 @@ class Classifier(SubwordEmbedding):
             none.
         probabilities : float64 array
             Of these labels. For several texts, both are lists with an entry for each text.
+            Those of ``"ova"`` and ``"ns"`` differ from the original program's by up to 0.008: it
+            reads the logistic function from a table. It also adds 1e-5 to each.
 
         Raises
         ------
@@ -258,9 +245,9 @@ class Classifier(SubwordEmbedding):
         """
         name = "predict"
         single = isinstance(texts, str)
-        if not single and isinstance(texts, bytes | Mapping):
+        if isinstance(texts, bytes | Mapping) or not isinstance(texts, Iterable):
             raise TypeError(f"{name}: texts is {type(texts).__name__}, expected a str or several")
-        several = [texts] if single else list(texts)
+        several: list[Any] = [texts] if single else list(texts)
         bags = self._reader.read(lines_of_texts(several, name))[0]
         counts, found, chances = self._best(bags, k, threshold, name)
         ends = np.cumsum(counts)[:-1]
@@ -270,7 +257,14 @@ class Classifier(SubwordEmbedding):
             return [], []
         return (names[0], parts[0]) if single else (names, parts)
 
-    def test(self, source: object, k: int = 1, threshold: float = 0.0) -> Scores:
+    def test(
+        self,
+        source: object,
+        k: int = 1,
+        threshold: float = 0.0,
+        *,
+        label_prefix: str | None = None,
+    ) -> Scores:
         """Predict labels of lines that have some and count how many are right.
 
         Parameters
@@ -280,6 +274,9 @@ class Classifier(SubwordEmbedding):
             with its labels, as ``__label__x``, anywhere in it.
         k, threshold
             As in `predict`.
+        label_prefix
+            What labels begin with here, those that are not known included; None: `label_prefix`,
+            which files of fastText do not keep.
 
         Returns
         -------
@@ -288,12 +285,18 @@ class Classifier(SubwordEmbedding):
         Raises
         ------
         ValueError
-            No line has a label that is known and a word of which something is known.
+            No line has a label that is known and a word of which something is known; ``k``,
+            ``threshold`` or ``label_prefix`` is out of range.
+        TypeError
+            A source or number of another type.
         """
         name = "test"
         corpus = source if isinstance(source, Corpus) else Corpus.read(source, min_count=1)
         lines: Lines = lines_of(corpus)
-        bags, gold = self._reader.read(lines)
+        reader = self._reader
+        if label_prefix is not None:
+            reader = replace(reader, prefix=_checked_prefix(label_prefix, name))
+        bags, gold = reader.read(lines)
         there = (np.diff(bags.offsets) > 0) & (np.diff(gold.offsets) > 0)
         examples = int(there.sum())
         if not examples:
@@ -334,23 +337,23 @@ class Classifier(SubwordEmbedding):
         if k != -1 and k < 1:
             raise ValueError(f"{name}: k={k} is neither -1 (all) nor positive")
         k = many if k == -1 else min(k, many)
-        if isinstance(threshold, bool) or not float(threshold) == float(threshold):
-            raise ValueError(f"{name}: threshold={threshold} is not a number")
+        if threshold is None:
+            raise TypeError(f"{name}: threshold must be a number, got None")
+        least = checked_threshold(threshold, name)
         counts, labels, chances = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
         sizes = np.diff(bags.offsets)
-        paths = None
-        if self._loss == "hs" and self._label_counts is not None:
-            paths = huffman_paths(self._label_counts)
+        if self._loss == "hs" and self._paths is None and self._label_counts is not None:
+            self._paths = huffman_paths(self._label_counts)
         step = max(1, _SCORES // many)
         for begin in range(0, len(sizes), step):
             end = min(len(sizes), begin + step)
             first, last = bags.offsets[begin], bags.offsets[end]
             part = Bags(bags.offsets[begin : end + 1] - first, bags.ids[first:last])
             hidden = kernels.bag_means(self._input, part)
-            all_of = probabilities(hidden @ self._weights.T, self._loss, paths)
+            all_of = probabilities(hidden @ self._weights.T, self._loss, self._paths)
             order = top(all_of, k)
             best = np.take_along_axis(all_of, order, axis=1)
-            stays = (best >= threshold) & (sizes[begin:end, None] > 0)
+            stays = (best >= least) & (sizes[begin:end, None] > 0)
             counts.append(stays.sum(axis=1))
             labels.append(order[stays])
             chances.append(best[stays])
@@ -359,6 +362,12 @@ class Classifier(SubwordEmbedding):
             np.concatenate(labels),
             np.concatenate([np.zeros(0), *chances]),
         )
+
+
+def _checked_prefix(prefix: object, name: str) -> str:
+    if not isinstance(prefix, str) or not prefix:
+        raise ValueError(f"{name}: label_prefix={prefix!r} is not a text with characters")
+    return prefix
 
 
 def _restored_classifier(

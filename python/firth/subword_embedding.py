@@ -1,7 +1,7 @@
 """SubwordEmbedding: vectors of words made of rows for their character n-grams, also unseen ones."""
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,7 @@ from firth.subwords import Subwords, with_own_rows
 Kept = npt.NDArray[np.int32]
 
 _NGRAMS = 1 << 21  # of keys whose bags are made together, so that they need little memory
+_TREE = 1  # what fastText calls the loss of a hierarchical softmax
 _TOKEN = re.compile(r"[^ \t\n\v\f\r]+")
 
 
@@ -127,6 +128,13 @@ class SubwordEmbedding(Embedding):
         return self._output
 
     @property
+    def word_output(self) -> Floats | None:
+        """`output` if it has a row per key; those of a model with a tree belong to its nodes."""
+        notes = self._metadata.get("fasttext")
+        tree = isinstance(notes, Mapping) and notes.get("loss") == _TREE
+        return None if tree else self._output
+
+    @property
     def rule(self) -> Subwords:
         """Which n-grams words have and how they are hashed."""
         return self._rule
@@ -150,15 +158,33 @@ class SubwordEmbedding(Embedding):
         """Say whether ``emb[word]`` answers: a key, or a word that has n-grams."""
         return word in self._index or (isinstance(word, str) and len(self.bag(word)) > 0)
 
-    def bags(self, words: Sequence[str], *, threads: int | None = None) -> Bags:
+    def bags(self, words: Iterable[str], *, threads: int | None = None) -> Bags:
         """Return the rows of `input` that each word is made of, its own row first.
+
+        Parameters
+        ----------
+        words
+            Texts.
+        threads
+            How many threads; None for all.
 
         Returns
         -------
         Bags
             ``offsets`` int64 (words + 1,), ``ids`` uint32 (total,), as `kernels.bag_means` and
             `kernels.negative_sampling` take them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            One text or bytes instead of several texts, a word that is no text; ``threads`` out of
+            range.
         """
+        if isinstance(words, str | bytes | bytearray | memoryview) or not isinstance(
+            words, Iterable
+        ):
+            raise TypeError(f"bags: words is {type(words).__name__}, expected several texts")
+        words = list(words)
         bags = self._rule.bags(words, first_row=self._own, kept=self._kept, threads=threads)
         if not self._own:
             return bags
@@ -166,11 +192,23 @@ class SubwordEmbedding(Embedding):
         return with_own_rows(bags, np.fromiter(rows, np.int64, len(words)))
 
     def bag(self, word: str) -> Longs:
-        """Return the rows of `input` that one word is made of (rows,), int64; none may be empty."""
+        """Return the rows of `input` that one word is made of (rows,), int64; there may be none.
+
+        Raises
+        ------
+        TypeError
+            A word that is no text.
+        """
         return self.bags([word]).ids.astype(np.int64)
 
     def subwords(self, word: str) -> list[tuple[str, int]]:
-        """Return what a word is made of, as text and row of `input`: itself, then its n-grams."""
+        """Return what a word is made of, as text and row of `input`: itself, then its n-grams.
+
+        Raises
+        ------
+        TypeError
+            A word that is no text.
+        """
         own = self._index.get(word, -1) if self._own else -1
         found = self._rule.ngrams(word)
         if self._kept is not None:
@@ -182,7 +220,14 @@ class SubwordEmbedding(Embedding):
         """Return the mean (dim,) of the unit vectors of a text's tokens, parted by white space.
 
         Tokens without n-grams and those with a zero vector are left out; zero if none is left.
+
+        Raises
+        ------
+        TypeError
+            A text that is no str.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"sentence_vector: text is {type(text).__name__}, expected a str")
         tokens = [token for token in _TOKEN.findall(text) if self.has_vector(token)]
         vectors = self._gathered(tokens)[0]
         vectors = vectors[vectors.any(axis=1)]
@@ -210,9 +255,12 @@ class SubwordEmbedding(Embedding):
             if not isinstance(word, str):
                 raise KeyError(word)
         means = self._rule.means(words, self._input, first_row=self._own, kept=self._kept)
-        for at in np.flatnonzero(~means.any(axis=1)):
-            if not len(self.bag(words[at])):
-                raise KeyError(words[at])
+        there = means.any(axis=1)
+        if not there.all():  # rows that cancel, or none
+            zero = [words[at] for at in np.flatnonzero(~there)]
+            sizes = np.diff(self.bags(zero).offsets)
+            if not sizes.all():
+                raise KeyError(zero[int(sizes.argmin())])
         return means
 
 

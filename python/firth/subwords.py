@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Floats, Longs
+from firth.kernels._arguments import integer, typed
 from firth.kernels._subwords import Bags
 from firth.kernels._words import encoded
 from firth.models._settings import whole
@@ -98,7 +99,16 @@ class Subwords:
         Bags
             ``offsets`` int64 (words + 1,) and ``ids`` uint32 (total,): the bag of word w is
             ``ids[offsets[w]:offsets[w + 1]]``, in the order of the n-grams in the word.
+
+        Raises
+        ------
+        TypeError
+            Words that are one text or hold something else, ``kept`` of another dtype, a number that
+            is not whole.
+        ValueError
+            ``kept`` of another length; ``first_row`` or ``threads`` out of range.
         """
+        first_row = self._checked(first_row, kept, "bags")
         offsets, ids = kernels.subwords(words, **self._settings(), threads=threads)
         if kept is not None:
             rows = kept[ids]
@@ -118,7 +128,13 @@ class Subwords:
         kept: npt.NDArray[np.int32] | None = None,
         threads: int | None = None,
     ) -> Floats:
-        """Return the mean (words, dim) of the rows in each bag of `bags`; zero for an empty bag."""
+        """Return the mean (words, dim) of the rows in each bag of `bags`; zero for an empty bag.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `bags`; a table that is not C-contiguous float32 (rows, dim) or has too few rows.
+        """
         if kept is None:
             settings = self._settings()
             return kernels.subword_means(
@@ -126,6 +142,15 @@ class Subwords:
             )
         bags = self.bags(words, first_row=first_row, kept=kept, threads=threads)
         return kernels.bag_means(table, bags, threads=threads)
+
+    def _checked(self, first_row: object, kept: object, name: str) -> int:
+        """Return the first row, if the buckets from there on have numbers and each is in kept."""
+        first, most = integer(name, "first_row", first_row), 2**32 - max(self.buckets, 1)
+        if not 0 <= first <= most:
+            raise ValueError(f"{name}: first_row={first} is not between 0 and {most}")
+        if kept is not None:
+            typed(name, "kept", kept, np.int32, ((self.buckets,),))
+        return first
 
     def _settings(self) -> dict[str, Any]:
         """Return what kernels take, which want positive numbers also where nothing is hashed."""
@@ -136,6 +161,11 @@ class Subwords:
         """Return each n-gram of one word with its bucket, in the order of `bags`.
 
         Under floret's rule the whole word comes first, and each stands there ``hashes`` times.
+
+        Raises
+        ------
+        TypeError
+            A word that is no text.
         """
         ids = self.bags([word]).ids.tolist()
         if not ids:

@@ -67,6 +67,14 @@ def test_predictions_of_lines_keep_their_places(shell, model):
         assert done.stdout == b"__label__sun\t1.0000\n\n__label__rain\t1.0000\n"
 
 
+def test_lines_lose_ascii_white_space_only(shell, tmp_path):
+    word = "\xa0warm\u3000"
+    table = np.eye(2, dtype=np.float32)
+    Classifier([word, "wet"], table, Subwords(0, 0, 0), table, ["a", "b"]).save(tmp_path / "m")
+    done = shell("predict", tmp_path / "m", input=f" \t\0{word}\v\f\r\n\x1c{word}".encode())
+    assert done.stdout.decode().splitlines() == ["a\t0.7311", ""]
+
+
 def test_predictions_as_json(call, model):
     _, out, _ = call("predict", model, "so warm", "unknown", "--json")
     first, second = map(json.loads, out.splitlines())
@@ -93,6 +101,23 @@ def test_scores(call, model, tmp_path):
     assert report["labels"]["__label__sun"]["examples"] == 1
     report = json.loads(call("test", model, text, "--json", "--threshold", 2)[1])
     assert (report["precision"], report["recall"]) == (None, 0)
+
+
+def test_labels_with_another_prefix_are_told_from_words(call, tmp_path):
+    table = [[10, 0], [0, 2]]
+    model = Classifier(["sun"], table, Subwords(3, 3, 1), np.eye(2), ["#a", "#b"], label_prefix="#")
+    model.write(tmp_path / "a.bin", format="fasttext-binary")
+    model.save(tmp_path / "folder")
+    (tmp_path / "test").write_text("#a #zzz sun\n")
+    for given, right in (
+        (["a.bin"], 0),
+        (["a.bin", "--label-prefix", "#"], 1),
+        (["folder"], 1),
+        (["folder", "--label-prefix", "__label__"], 0),
+    ):
+        argv = ("test", tmp_path / given[0], tmp_path / "test", "--json", *given[1:])
+        assert json.loads(call(*argv)[1])["precision"] == right
+    assert call(*argv[:4], "--label-prefix", "")[2].startswith("firth: error: test: label_prefix=")
 
 
 def test_what_has_no_labels_cannot_predict(call, vectors, tmp_path):

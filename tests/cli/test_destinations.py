@@ -71,6 +71,29 @@ def test_a_classifier_goes_into_bin(call, text, tmp_path):
     assert facts["metadata.fasttext.model"] == "3"
 
 
+@pytest.mark.parametrize("name", ["a.vec", "a.txt", "-"])
+def test_labels_are_not_lost_unless_that_was_said(call, text, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    train = ("train", "fasttext", "--supervised", text, "-o", "a.bin", "--dim", 4)
+    assert call(*train) == (0, "", "")
+    before = sorted(tmp_path.iterdir())
+    for argv, flag in (
+        (("convert", "a.bin", name), "--to"),
+        (("train", "fasttext", "--supervised", "no-such-input.txt", "-o", name), "--format"),
+    ):
+        code, out, err = call(*argv)
+        assert (code, out) == (1, "")
+        assert f"{name}: word2vec-text holds no labels: choose a firth folder or .bin" in err
+        assert sorted(tmp_path.iterdir()) == before
+        given = [text if one == "no-such-input.txt" else one for one in argv]
+        code, out, err = call(*given, flag, "word2vec-text")
+        assert (code, err) == (0, "")
+        written = out if name == "-" else (tmp_path / name).read_text()
+        assert "cats " in written
+        if name != "-":
+            (tmp_path / name).unlink()
+
+
 def test_floret_has_an_ending(call, trained, tmp_path):
     path = trained("a.floret", "--hashes", 2)
     assert format_of(call, path) == "floret"

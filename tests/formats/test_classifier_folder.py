@@ -31,6 +31,12 @@ FORGED = {
     "a wrong loss": ({"loss": "hinge"}, {}, "loss='hinge'"),
     "a list of losses": ({"loss": ["hs"]}, {}, r"loss \['hs'\] is no str"),
     "a tree without counts": ({"loss": "hs"}, {}, "needs label_counts"),
+    "a tree of labels never seen": (
+        {"loss": "hs"},
+        {"label_counts": np.array([1, 0])},
+        "label_counts: found a 0",
+    ),
+    "endless n-grams": ({"word_ngrams": 10**9}, {}, "word_ngrams=1000000000 is not between"),
     "no n-grams": ({"word_ngrams": None}, {}, "word_ngrams None is no int"),
     "true n-grams": ({"word_ngrams": True}, {}, "word_ngrams True is no int"),
     "n-grams without buckets": ({"word_ngrams": 2}, {}, "word_ngrams=2 needs buckets"),

@@ -134,6 +134,13 @@ def test_word_ngrams_need_buckets(refused):
     assert refused(content).startswith("byte 40 (bucket): expected at least 1 bucket")
 
 
+def test_word_ngrams_of_classifiers_have_a_bound(tmp_path, refused):
+    content = model(labels=LABELS, **{**SUPERVISED, "wordNgrams": 10_001})
+    assert refused(content) == "byte 28 (wordNgrams): expected at most 10000, found 10001"
+    (tmp_path / "a.bin").write_bytes(replaced(content, 28, 10_000))
+    assert firth.read(tmp_path / "a.bin", FORMAT).word_ngrams == 10_000
+
+
 SIZE_LIES = {
     "size -1": (SIZES, -1, "<i", r"byte 64 \(size\): expected 0 to 2147483647, found -1"),
     "size 0": (SIZES, 0, "<i", r"byte 68 \(nwords\): expected 0, found 3"),

@@ -2,6 +2,7 @@
 
 import json
 import mmap
+import tracemalloc
 from dataclasses import asdict
 
 import numpy as np
@@ -89,6 +90,25 @@ def test_limit_keeps_the_first_keys_and_all_buckets(tmp_path, rule, pruned):
             assert found[word].tolist() == emb[word].tolist()
     assert found.has_vector("cow") == (len(rule.ngrams("cow")) > 0)
     assert same(firth.read(tmp_path / "model", limit=9), emb)
+
+
+def test_a_limit_cuts_no_tree(tmp_path):
+    """Rows of the output are then nodes, none of which can be left out."""
+    notes = {"fasttext": {"loss": 1}}
+    emb = made(RULES[0], ["cat", "dog", "cow"], output=np.eye(3), metadata=notes)
+    emb.save(tmp_path / "model")
+    assert firth.read(tmp_path / "model", limit=2).output is None
+    assert same(firth.read(tmp_path / "model", limit=3), emb)
+
+
+@pytest.mark.parametrize("rule", [Subwords(3, 4, 100_000), Subwords(3, 4, 100_000, hashes=1)])
+def test_a_limit_copies_the_rows_once(rule):
+    emb = made(rule, ["cat", "dog"])
+    tracemalloc.start()
+    found = KINDS["subword-embedding"].cut(emb, 1)
+    assert tracemalloc.get_traced_memory()[1] < 1.1 * emb.input.nbytes
+    tracemalloc.stop()
+    assert not np.shares_memory(found.input, emb.input)
 
 
 def test_the_kind_is_the_most_special_one():

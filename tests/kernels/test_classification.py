@@ -201,6 +201,18 @@ def test_a_tree_gives_every_label_an_end_and_shorter_paths_to_frequent_ones(coun
     assert sorted(map(len, paths)) == [len(path) for path in paths]
 
 
+def test_paths_of_the_steepest_counts_are_short_and_endless_ones_are_refused():
+    steepest = [1, 1]
+    while steepest[-1] + steepest[-2] < 2**63:
+        steepest.append(steepest[-1] + steepest[-2])
+    paths = kernels.huffman_paths(steepest[::-1])
+    assert 80 < np.diff(paths.offsets).max() < 128
+    assert kernels.huffman_paths([0] * 50).offsets[-1] == 1274
+    with pytest.raises(ValueError, match="huffman_paths: counts give a path of 99999 nodes"):
+        kernels.huffman_paths([0] * 100_000)
+    assert kernels.huffman_paths([]).offsets.tolist() == [0]
+
+
 def test_a_single_label_has_nothing_to_decide(on):
     tables = np.ones((3, 4), np.float32), np.ones((1, 4), np.float32)
     paths = kernels.huffman_paths([5])
@@ -243,6 +255,10 @@ class TestBadInput:
             ({"paths": kernels.huffman_paths([1, 1])}, ValueError, "'softmax' has no paths"),
             ({"loss": "hs", "paths": bags_of([[0], [4]])}, ValueError, r"paths.ids\[1\] is 4"),
             ({"loss": "hs", "paths": bags_of([[0], [0, 1, 2]])}, ValueError, "one of 3 nodes"),
+            ({"bags": ([0, 1], [0])}, TypeError, "bags.offsets must be an int64 array, got list"),
+            ({"bags": [[0]]}, TypeError, "bags is list, expected Bags"),
+            ({"labels": (np.zeros(0, "i8"), np.zeros(0, "u4"))}, ValueError, "offsets is empty"),
+            ({"loss": "hs", "paths": (0,)}, TypeError, "paths is tuple, expected Bags"),
             ({"positions": np.array([0, 2, 1])}, ValueError, "positions must rise"),
             ({"positions": np.array([0, 0, 0])}, ValueError, "positions must rise above 0"),
             ({"positions": np.array([0, 1])}, ValueError, "positions has shape"),
@@ -259,6 +275,10 @@ class TestBadInput:
     def test_is_named(self, on, good, change, error, says):
         with pytest.raises(error, match=says):
             kernels.classification(**{**good, **change}, **on)
+
+    def test_a_plain_pair_is_bags(self, on, good):
+        good.update(bags=tuple(good["bags"]), labels=tuple(good["labels"]))
+        assert kernels.classification(**good, **on).examples == 2
 
     def test_a_read_only_table_is_refused(self, on, good):
         good["output"].flags.writeable = False

@@ -137,6 +137,22 @@ def test_a_start_without_output_begins_to_predict_at_zero(tmp_path):
     assert np.abs(later.output).max() < 1e-6
 
 
+def test_rows_of_labels_and_of_nodes_are_no_rows_of_words():
+    earlier = SMALL.fit(two_topics())
+    known = earlier.keys, earlier.input, earlier.rule
+    labels = [f"__label__{row}" for row in range(3)]
+    classifier = firth.Classifier(*known, np.ones((3, 16)), labels)
+    tree = firth.SubwordEmbedding(
+        *known, metadata={"fasttext": {"loss": 1}}, output=np.ones_like(earlier.output)
+    )
+    for start in (classifier, tree):
+        assert start.word_output is None
+        later = dataclasses.replace(SMALL, **STILL).fit(two_topics(), start=start)
+        np.testing.assert_allclose(later.input, earlier.input, atol=1e-6)
+        assert np.abs(later.output).max() < 1e-6
+    assert earlier.word_output is earlier.output
+
+
 def test_a_saved_and_mapped_start_is_not_written_to(tmp_path):
     earlier = SMALL.fit(two_topics())
     earlier.save(tmp_path / "model")

@@ -149,6 +149,8 @@ def test_no_line_with_both_is_named():
         FastTextClassifier(dim=2, min_count=5).fit([f"{SUN} warm"])
     with pytest.raises(ValueError, match="min_label_count=9"):
         FastTextClassifier(dim=2, min_label_count=9).fit([f"{SUN} warm"])
+    with pytest.raises(ValueError, match="occur min_label_count=1 times"):
+        FastTextClassifier(dim=2).fit(["warm"])
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ FORMAT_HELP = (
     "fasttext-binary where words are made of n-grams or there are labels, otherwise "
     "word2vec-binary; for all else a firth folder)"
 )
+_HOLDS_LABELS = ("firth", "fasttext-binary")
 _HOLDS_ROWS = ("firth", "floret", "fasttext-binary")  # also those of n-grams
 
 
@@ -90,6 +91,7 @@ class Destination:
             raise ValueError(f"{name}: quantised models (.ftz) are read only, .bin is written")
         usual = "word2vec-text" if name == "-" else SUFFIXES.get(suffix, "firth")
         self.format = format or usual
+        self._chosen = format is not None
         self._binary = format is None and suffix == ".bin"  # of which kind is seen when it comes
         format_of(self.format)
         if name != "-":
@@ -99,19 +101,30 @@ class Destination:
         elif self.format == "firth":
             raise ValueError("a firth folder cannot be written to stdout: choose another format")
 
-    def expect(self, rule: "Subwords | None") -> None:
+    def expect(self, rule: "Subwords | None", *, labels: bool = False) -> None:
         """Raise ValueError if words of that rule cannot be written, while nothing is lost by it."""
+        self._expect_labels(labels)
         hashes = 0 if rule is None else rule.hashes
         if self.format == "floret" and not hashes:
             raise ValueError(f"{self.name}: floret's files hold words of hashes=1 to 4, not 0")
         if hashes and (self._binary or self.format == "fasttext-binary"):
             raise ValueError(f"{self.name}: fastText's files hold no words of hashes={hashes}")
 
+    def _expect_labels(self, labels: bool) -> None:
+        """Raise ValueError if labels would be lost, and it was not said that they may be."""
+        if labels and not (self._chosen or self._binary or self.format in _HOLDS_LABELS):
+            raise ValueError(
+                f"{self.name}: {self.format} holds no labels: choose a firth folder or .bin, or "
+                f"name the format {self.format} to write the words alone"
+            )
+
     def write(self, embedding: "Embedding") -> None:
         """Write the vectors, atomically unless they go to stdout."""
+        from firth.classifier import Classifier
         from firth.subword_embedding import SubwordEmbedding
 
         made = isinstance(embedding, SubwordEmbedding)
+        self._expect_labels(isinstance(embedding, Classifier))
         if self._binary and made:
             self.format = "fasttext-binary"
         if made and len(embedding) == 0 and self.format not in _HOLDS_ROWS:
@@ -147,7 +160,7 @@ def lines(stream: Any, *, empty: bool = False) -> Iterator[list[str]]:
 
 
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "surrogateescape").strip()
+    return line.decode("utf-8", "surrogateescape").strip(" \t\n\v\f\r\0")
 
 
 def questions(*, empty: bool = False) -> Iterator[list[str]]:

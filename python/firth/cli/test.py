@@ -19,6 +19,12 @@ def arguments(parser: cli.Parser) -> None:
         "input", metavar="INPUT", help="text, one example with its labels per line; - for stdin"
     )
     flags.answers(parser)
+    parser.add_argument(
+        "--label-prefix",
+        metavar="TEXT",
+        help="what labels begin with (default: what the model was trained with; __label__ for a "
+        ".bin, which does not say)",
+    )
     parser.add_argument("--per-label", action="store_true", help="print what each label scores")
     flags.common(parser, json="the scores")
     parser.set_defaults(run=run)
@@ -26,7 +32,9 @@ def arguments(parser: cli.Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Count and print."""
-    scores = files.classifier(options.model).test(options.input, options.k, options.threshold)
+    scores = files.classifier(options.model).test(
+        options.input, options.k, options.threshold, label_prefix=options.label_prefix
+    )
     total = {"precision": scores.precision, "recall": scores.recall}
     if options.json:
         report = {"examples": scores.examples, "k": options.k, **_known(total)}

@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.output == "-":
         options.usage("--json and the vectors cannot both go to stdout")
     destination = files.Destination(options.output, options.format)
-    destination.expect(getattr(model, "rule", None))
+    destination.expect(getattr(model, "rule", None), labels=options.model.endswith(FLAG))
     start = time.perf_counter()
     with Interrupts() as interrupts:
         embedding = trained(model, options.input, options.progress)

@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from firth._errors import FormatError
 from firth._reading import CheckedReader
+from firth.classifier import MOST_WORD_NGRAMS
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
@@ -130,6 +131,9 @@ def read_arguments(file: CheckedReader) -> Arguments:
     arguments = Arguments(version, fields, t)
     if version <= 11 and arguments.supervised:
         fields["maxn"] = 0  # supervised models had no character n-grams yet
+    if arguments.supervised and fields["wordNgrams"] > MOST_WORD_NGRAMS:
+        expected = f"at most {MOST_WORD_NGRAMS}"
+        raise wrong(file, at["wordNgrams"], "wordNgrams", expected, fields["wordNgrams"])
     word_ngrams = arguments.supervised and fields["wordNgrams"] > 1
     if not fields["bucket"] and (arguments.ngrams or word_ngrams):
         raise wrong(file, at["bucket"], "bucket", "at least 1 bucket for n-grams", 0)

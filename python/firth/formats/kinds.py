@@ -111,8 +111,11 @@ def _make_subword(keys: list[str], tensors: Tensors, config: Config) -> Embeddin
 
 def _cut_subword(embedding: SubwordEmbedding, rows: int) -> Embedding:
     keys, input, tables = _cut_tables(embedding, rows)
-    if embedding.output is not None:
-        tables["output"] = embedding.output[:rows].copy()
+    output = embedding.output
+    if rows < len(embedding):
+        output = embedding.word_output  # a tree cannot be cut
+    if output is not None:
+        tables["output"] = output[:rows].copy()
     return SubwordEmbedding(
         keys, input, embedding.rule, metadata=embedding.metadata, check=False, **tables
     )
@@ -126,12 +129,14 @@ def _cut_tables(
     if embedding.rule.words_have_rows:
         rows = min(rows, len(embedding))
         input = np.concatenate([input[:rows], input[len(embedding) :]])
+    else:
+        input = input.copy()
     tables = {
         "counts": first_counts(embedding, rows),
         "vectors": embedding.vectors[:rows].copy(),
         "kept": None if embedding.kept is None else embedding.kept.copy(),
     }
-    return embedding.keys[:rows], np.array(input), tables
+    return embedding.keys[:rows], input, tables
 
 
 # ---- classifiers --------------------------------------------------------------------------------

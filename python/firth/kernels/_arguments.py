@@ -84,8 +84,8 @@ def float_rows(function: str, name: str, array: Any, xp: Any) -> Any:
 def typed(function: str, name: str, array: Any, dtype: Any, shapes: tuple[object, ...]) -> None:
     """Raise unless an array has a dtype and one of the shapes; None stands for any length."""
     kind = getattr(array, "dtype", None)
-    wanted = np.dtype(dtype).name
     if kind != dtype or isinstance(array, np.ma.MaskedArray):
+        wanted = np.dtype(dtype).name  # dear to ask for, and needed in a message only
         what = type(array).__name__ if kind is None or kind == dtype else kind
         a = "an" if wanted[0] in "aeiou" else "a"
         raise TypeError(f"{function}: {name} must be {a} {wanted} array, got {what}")

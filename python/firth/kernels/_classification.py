@@ -16,12 +16,13 @@ from firth.kernels._arguments import (
     shown,
     typed,
 )
-from firth.kernels._subwords import Bags
+from firth.kernels._subwords import Bags, bags_of
 
 PADDING = 16  # floats of a cache line
 
 _NAME = "classification"
 _LOSSES = ("softmax", "ova", "hs")
+_DEEPEST = 192  # counts from 1 to 2**63 - 1 in falling order stay far below
 _MOST_RATE = float(np.finfo(np.float32).max)
 
 
@@ -67,6 +68,11 @@ def huffman_paths(counts: npt.ArrayLike) -> Bags:
         Of each label, from its parent to the root: twice the inner node, counted from 0 in the
         order in which they were made, plus 1 where the way down turns right.
 
+    Raises
+    ------
+    ValueError
+        Counts, such as many zeros, whose tree is so deep that its paths would take endless memory.
+
     Examples
     --------
     >>> offsets, ids = huffman_paths([5, 3, 1])
@@ -88,14 +94,23 @@ def huffman_paths(counts: npt.ArrayLike) -> Bags:
             parents[child], right[child] = new, turn
             size += sizes[child]
         sizes.append(size)
-    offsets, ids = np.zeros(labels + 1, np.int64), []
-    for label in range(labels):
-        node = label
-        while parents[node] >= 0:
-            ids.append(2 * (parents[node] - labels) + right[node])
-            node = parents[node]
-        offsets[label + 1] = len(ids)
-    return Bags(offsets, np.array(ids, np.uint32))
+    depths = [0] * len(parents)
+    for node in range(len(parents) - 2, -1, -1):  # a parent has a greater number
+        depths[node] = depths[parents[node]] + 1
+    if max(depths, default=0) > _DEEPEST:
+        raise ValueError(
+            f"huffman_paths: counts give a path of {max(depths)} nodes, expected at most {_DEEPEST}"
+        )
+    offsets = np.zeros(labels + 1, np.int64)
+    np.cumsum(depths[:labels], out=offsets[1:])
+    ids = np.empty(int(offsets[-1]), np.uint32)
+    above, turns = np.array(parents), np.array(right)
+    at, nodes = offsets[:-1], np.arange(labels)
+    while (there := above[nodes] >= 0).any():  # all labels take a step up at a time
+        at, nodes = at[there], nodes[there]
+        ids[at] = 2 * (above[nodes] - labels) + turns[nodes]
+        at, nodes = at + 1, above[nodes]
+    return Bags(offsets, ids)
 
 
 def classification(
@@ -177,6 +192,8 @@ def classification(
     if tree != (paths is not None):
         needed = "needs" if tree else "has no"
         raise ValueError(f"{_NAME}: loss={loss!r} {needed} paths")
+    bags, labels = _given("bags", bags), _given("labels", labels)
+    paths = None if paths is None else _given("paths", paths)
     many = len(output) if paths is None else len(paths.offsets) - 1
     examples = len(bags.offsets) - 1
     _check_bags("bags", bags, examples, len(input), 1)
@@ -244,6 +261,15 @@ def _check_table(name: str, table: Any) -> None:
         raise ValueError(
             f"{_NAME}: {name} must be C-contiguous and writeable, it is updated in place"
         )
+
+
+def _given(name: str, bags: object) -> Bags:
+    """Return a pair of arrays as bags, of which there may be none."""
+    given = bags_of(_NAME, name, bags)
+    typed(_NAME, f"{name}.offsets", given.offsets, np.int64, ((None,),))
+    if not len(given.offsets):
+        raise ValueError(f"{_NAME}: {name}.offsets is empty, expected at least a 0")
+    return given
 
 
 def _check_bags(name: str, bags: Bags, many: int, below: int, least: int) -> None:

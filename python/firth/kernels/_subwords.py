@@ -54,7 +54,8 @@ def subwords(
         Texts, with surrogates that stand for bytes ("surrogateescape"); a column of strings that
         has ``__arrow_c_stream__`` (pyarrow, polars, pandas 2.2), without nulls; or bytes or a
         (size,) uint8 array with a newline behind each word. The last newline may be missing, and
-        nothing else separates words or is taken off them.
+        nothing else separates words or is taken off them. Bytes, bytearrays and arrays are read
+        where they lie and must not change meanwhile.
     min_n, max_n : int
         The shortest and the longest n-grams, in characters: ``1 <= min_n <= max_n <= 2**16``.
         ``max_n=0``: no n-grams.
@@ -192,7 +193,8 @@ def subword_means(
     Parameters
     ----------
     words, min_n, max_n, buckets, hashes, threads, backend, isa
-        As for :func:`subwords`.
+        As for :func:`subwords`; bytes, bytearrays and arrays are read where they lie and must not
+        change meanwhile.
     table : (rows, dim) float32
         C-contiguous, on the host or on a CUDA device, where words are then brought to.
     first_row : int

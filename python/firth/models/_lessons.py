@@ -54,10 +54,11 @@ class Lessons:
         name, prefix = type(model).__name__, model.label_prefix
         seen = np.bincount(lines.ids, minlength=len(lines.types)).tolist()
         words, labels = {}, {}
+        least = max(model.min_label_count, 1)
         for type_, count in zip(lines.types, seen, strict=True):
             if not type_.startswith(prefix):
                 words[type_] = count
-            elif count >= max(model.min_label_count, 1):
+            elif count >= least:
                 labels[type_] = count
         known = {} if start is None else start.index
         extra = {word: 0 for word in known if word not in words and not word.startswith(prefix)}
@@ -65,7 +66,7 @@ class Lessons:
         if not labels:
             raise ValueError(
                 f"{name}: no label in {len(lines.ids)} tokens, expected some that begin with "
-                f"label_prefix={prefix!r} and occur min_label_count={model.min_label_count} times"
+                f"label_prefix={prefix!r} and occur min_label_count={least} times"
             )
         hashed = model.word_ngrams > 1 or model.max_n > 0
         rule = Subwords(model.min_n, model.max_n, model.buckets if hashed else 0)

@@ -91,8 +91,8 @@ class FastText(Word2Vec):
             As in `Word2Vec.fit`.
         start
             Go on from this. A `SubwordEmbedding` of the same rule gives its rows of buckets, and
-            for words it has their rows and, if it has them, their rows of ``output``. Another
-            `Embedding` gives rows of words only.
+            for words it has their rows and, if it has them, their rows of ``output``; those of
+            labels or of a tree's nodes are not taken. Another `Embedding` gives rows of words only.
 
         Returns
         -------
@@ -139,11 +139,11 @@ class FastText(Word2Vec):
             if isinstance(start, SubwordEmbedding):
                 rows = start.input
                 whole[own:] = rows[len(rows) - rule.buckets :]
-                if start.output is not None:
-                    copy_rows(output, words, start, start.output)
+                if start.word_output is not None:
+                    copy_rows(output, words, start, start.word_output)
             if own:
                 copy_rows(whole, words, start, rows)
-            input = whole[places]
+            np.take(whole, places, axis=0, out=input, mode="clip")  # "raise" would make a copy
         return Tables(input, output, bags, whole, places)
 
     def _result(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from firth._texts import lines_of
-from firth.classifier import Classifier
+from firth.classifier import MOST_WORD_NGRAMS, Classifier
 from firth.corpus import Corpus
 from firth.embedding import Embedding
 from firth.models._beginning import Callback, check_arguments
@@ -88,7 +88,7 @@ class FastTextClassifier:
         whole(self, "dim", 1, 2**16)
         whole(self, "epochs", 1, 10**6)
         real(self, "lr", 1e-12, 1e3)
-        whole(self, "word_ngrams", 1, 10_000)
+        whole(self, "word_ngrams", 1, MOST_WORD_NGRAMS)
         whole(self, "min_count", 1, 2**62)
         whole(self, "min_label_count", 0, 2**62)
         whole(self, "max_n", 0, 2**16)
@@ -125,7 +125,9 @@ class FastTextClassifier:
             A `Corpus` with all words, or anything that `Corpus.read` takes: a path, documents,
             token lists, an Arrow column of strings. Each line, or list of tokens, is an example.
         start
-            Words of the text that have a vector here begin with it, all others at random.
+            All its keys join the vocabulary, also those that the text does not have, and begin with
+            the vectors they have here; all other rows begin at random. Neither rows of buckets nor
+            ``output`` are taken, also from a `Classifier`.
         progress
             Whether to show a bar on stderr; None shows it if that is a terminal.
         callback

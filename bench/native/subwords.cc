@@ -3,18 +3,22 @@
 // the caches. Medians. Every answer is held against the definition first. Usage: bench_subwords [FILE] [rows=2000000]
 // [dim=100] The words are those that a text file has at least five times; without one, or with "-", made ones.
 //
-// Ladder (wiki8's vocabulary, n-grams of 3 to 6, 2 M buckets, one busy core; million n-grams/s, counting included):
-//   each n-gram cut out and hashed from its first byte ("definition" in the table)
-//   one running hash from each character on gives all n-grams that begin there
-//   words one behind the other in units of 32 bits; lane i hashes the n-grams of the i-th character from here
-//   remainders by a product of float32 and a minimum, no division
-//   which n-grams are whole: a nibble a character, copied from one pattern for all words
-//   lengths interleaved in registers, whole n-grams appended by a compressing store
-//   copies of 32 units, whatever the word's length; words that may be read to 16 bytes are widened by vectors
-//   characters counted by the bits of 16 bytes at a time
-// Means (2 M rows of dim 100; million rows/s):
-//   bags of stored ids
-//   bags of some words at a time, whose ids stay in cache
+// Ladder (wiki8's vocabulary, n-grams of 3 to 6, 2 M buckets, v4 on a busy core; million n-grams/s of CPU time, gains
+// between runs one after the other, for absolute figures moved by half as much again):
+//   each n-gram cut out and hashed from its first byte ("definition" in the table)   47
+//   one running hash from each character on; words one behind the other in units of 32 bits, so that lane i hashes what
+//   begins at the i-th character; remainders by a product of float32 and a minimum; a nibble a character says which
+//   n-grams are whole; lengths interleaved, appended by a compressing store           580 without counting
+//   bytes widened by instruction (__builtin_convertvector made single insertions)     +12%
+//   bytes above 127 found by the bits of 16 bytes at a time, without branches         +20%
+//   two vectors of characters at once, as each is one long chain                      +38%
+//   four                                                                              +10%, +20% with AVX2
+//   all of it, counting included                                                      750
+// Means (2 M rows of dim 100, 1.5 M ids of misspelt words; million rows/s, most of them from memory):
+//   11   bags of stored ids, and bags of some words at a time, whose ids stay in cache: the same
+//   11   rows fetched 4, 8, 12 or 24 ahead, into the first or the second cache: within the noise, not kept
+//   14   words in alphabetical order, so that neighbours share rows (what sorting takes not counted): not kept
+//    6   rows of a thousand words copied next to each other first: not kept
 #include "firth/subwords.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// n-grams of many words at once. Units are laid one behind the other, "<w1><w2>...", one unit of 32 bits a character,
+// n-grams of many words at once. Words are laid one behind the other, "<w1><w2>...", one unit of 32 bits a character,
 // so that vectors are full whatever the words' lengths: lane i hashes the n-grams that begin at the i-th character from
 // here, all of them by one running hash. Those that would leave their word are dropped when the lanes are appended.
 #pragma once
@@ -22,7 +22,7 @@ inline bool batched(const Subwords& a) {
          a.max_n <= kLongestNgram && a.buckets >= kLeastBuckets;
 }
 
-// h % buckets. The factor is a little too small, by more than what float32 rounds: so the quotient is right or one
+// h % buckets. The factor is a little too small, by more than what float32 rounds, so the quotient is right or one
 // less.
 struct Modulo {
   Units buckets;

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from firth import _cpu
+from firth import _cpu, _random
 from oracle import draw
 
 WORD = 2**32 - 1
@@ -82,3 +82,13 @@ def test_neighbouring_words_are_independent():
     drawn = _cpu.draws(3, 0, 0, 0, 2 * n) >> 28
     table = np.bincount(drawn[0::2] * 16 + drawn[1::2], minlength=256)
     assert 1e-4 < stats.chisquare(table).pvalue < 1 - 1e-4
+
+
+@pytest.mark.parametrize("dim", [1, 3, 8, 70_000])
+def test_tables_begin_with_the_same_rows_where_nothing_is_compiled(monkeypatch, dim):
+    def missing(name):
+        raise ImportError(name)
+
+    compiled = _random.initial_rows(5, 3, 9, dim)
+    monkeypatch.setattr(_random, "named", missing)
+    assert np.array_equal(compiled, _random.initial_rows(5, 3, 9, dim))

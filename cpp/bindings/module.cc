@@ -1,4 +1,6 @@
 // The compiled CPU module: one bind_<word> per kernel, and the two choices made below Python.
+#include <algorithm>
+
 #include "bridge.h"
 #include "firth/random.h"
 
@@ -9,10 +11,10 @@ namespace {
 Array<u32> draws(u64 seed, u32 stream, u32 epoch, i64 first, i64 count) {
   Array<u32> out(count);
   u32* words = out.mutable_data();
-  for (i64 i = 0; i < count; ++i) {
-    const Draw d = draw(seed, stream, epoch, static_cast<u64>(first + i) / 4);
+  for (i64 at = first / 4; 4 * at < first + count; ++at) {
+    const Draw d = draw(seed, stream, epoch, static_cast<u64>(at));
     const u32 four[4] = {d.x, d.y, d.z, d.w};
-    words[i] = four[(first + i) % 4];
+    for (i64 i = std::max(first, 4 * at); i < std::min(first + count, 4 * at + 4); ++i) words[i - first] = four[i % 4];
   }
   return out;
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from firth._backend import Floats
+from firth._backend import Floats, named
 
 STREAM_POSITION, STREAM_NEGATIVE, STREAM_INITIAL, STREAM_LABEL = 0, 1, 2, 3
 _LOW = 0xFFFFFFFF
@@ -48,9 +48,17 @@ def initial_rows(seed: int, first: int, last: int, dim: int) -> Floats:
     chunk = max(1, 2**16 // dim)  # so few that the draws stay in cache: 2.5 times as fast as 2**20
     for begin in range(first, last, chunk):
         end = min(last, begin + chunk)
-        word = np.arange(begin * dim // 4, -(-end * dim // 4), dtype=np.uint64)
-        bits = np.stack(draw(np, seed, STREAM_INITIAL, 0, word), axis=1).reshape(-1)
-        skip = begin * dim % 4
-        units = (bits[skip : skip + (end - begin) * dim] >> np.uint64(8)).astype(np.float32)
+        bits = _initial_bits(seed, begin * dim, (end - begin) * dim)
+        units = (bits >> bits.dtype.type(8)).astype(np.float32)
         rows[begin - first : end - first] = (units / 2**24 - 0.5).reshape(-1, dim) / dim
     return rows
+
+
+def _initial_bits(seed: int, first: int, count: int) -> Any:
+    """Return ``count`` words of the stream that tables begin with, from word ``first`` on."""
+    try:
+        return named("_cpu").draws(seed, STREAM_INITIAL, 0, first, count)
+    except ImportError:
+        index = np.arange(first // 4, -(-(first + count) // 4), dtype=np.uint64)
+        bits = np.stack(draw(np, seed, STREAM_INITIAL, 0, index), axis=1).reshape(-1)
+        return bits[first % 4 :][:count]

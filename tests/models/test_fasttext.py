@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import firth
 from firth import FastText, Subwords, Word2Vec
 from firth.kernels import bag_means
 from firth.kernels._subwords import Bags
 from firth.models._beginning import greatest_share
+from firth.models.fasttext import in_order_of_use
 
 ANIMALS, TOOLS = ["cat", "dog", "cow", "pig"], ["saw", "axe", "file", "nail"]
 SMALL = FastText(dim=16, window=3, epochs=5, sample=0, threads=1, buckets=500)
@@ -312,3 +315,13 @@ def test_vectors_of_a_real_text_are_good():
         ("germany", "germans"),
     ):
         assert expected in [key for key, _ in emb.most_similar(word, k=10)]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=6))
+def test_rows_are_numbered_by_where_they_first_stand(bags):
+    ids = np.array([row for bag in bags for row in bag], np.uint32)
+    offsets = np.cumsum([0, *map(len, bags)])
+    (again, numbers), places = in_order_of_use(Bags(offsets, ids))
+    assert again is offsets
+    assert places.tolist() == list(dict.fromkeys(ids.tolist()))
+    assert places[numbers].tolist() == ids.tolist()

@@ -162,8 +162,9 @@ def in_order_of_use(bags: Bags) -> tuple[Bags, Longs]:
     What stands together then lies together, that of frequent words in front: a tenth to a fifth of
     the time of training, and rows that no word has take neither memory nor time.
     """
-    rows, first, inverse = np.unique(bags.ids, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    numbers = np.empty(len(rows), np.uint32)
-    numbers[order] = np.arange(len(rows), dtype=np.uint32)
-    return Bags(bags.offsets, numbers[inverse]), rows[order].astype(np.int64)
+    positions = np.arange(len(bags.ids))
+    first = np.full(int(bags.ids.max(initial=0)) + 1, len(positions))
+    np.minimum.at(first, bags.ids, positions)
+    rows = bags.ids[first[bags.ids] == positions]
+    first[rows] = np.arange(len(rows))
+    return Bags(bags.offsets, first[bags.ids].astype(np.uint32)), rows.astype(np.int64)

@@ -26,11 +26,11 @@ inline bool batched(const Subwords& a) {
 // less.
 struct Modulo {
   Units buckets;
-  Floats factor;  // takes h / 2, which is not negative as a signed number
-  explicit Modulo(u32 n) : buckets(all_units(n)), factor(all(2.0f / static_cast<float>(n) * (1.0f - 0x1p-21f))) {}
+  Floats factor;
+  explicit Modulo(u32 n) : buckets(all_units(n)), factor(all(kHalving / static_cast<float>(n) * (1.0f - 0x1p-21f))) {}
   Units operator()(Units h) const {
-    const Floats half = __builtin_convertvector(reinterpret_cast<Ints>(h >> 1), Floats);
-    const Units rest = h - reinterpret_cast<Units>(__builtin_convertvector(half * factor, Ints)) * buckets;
+    const Ints quotient = __builtin_convertvector(to_floats(h) * factor, Ints);
+    const Units rest = h - reinterpret_cast<Units>(quotient) * buckets;
     return min(rest, rest - buckets);
   }
 };

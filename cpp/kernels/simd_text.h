@@ -57,6 +57,20 @@ inline void store_units(u32* p, Units v) { *reinterpret_cast<LooseUnits*>(p) = v
 inline Units all_units(u32 x) { return x - Units{}; }
 inline Units min(Units a, Units b) { return a < b ? a : b; }
 
+// Numbers rounded to float32, some halved: see kHalving.
+inline Floats to_floats(Units v) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_cvtepu32_ps(0xffff, reinterpret_cast<__m512i>(v));
+#else
+  return __builtin_convertvector(reinterpret_cast<Ints>(v >> 1), Floats);
+#endif
+}
+#if defined(__AVX512F__)
+constexpr float kHalving = 1.0f;
+#else
+constexpr float kHalving = 2.0f;  // signed numbers alone can be converted
+#endif
+
 // kLanes bytes as words. By instruction: compilers make single insertions of __builtin_convertvector here.
 inline Units widened(const unsigned char* p) {
 #if defined(__AVX512F__)

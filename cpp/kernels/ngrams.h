@@ -41,6 +41,15 @@ inline bool readable(const Subwords& a, i64 w) {
   return a.begins[w] + (length > 16 ? length + 16 : 16) <= a.bytes;
 }
 
+// ends_line() that asks first what is hardly ever so: which words have four bytes cannot be predicted.
+inline bool is_end(const unsigned char* word, i64 length, bool readable) {
+  if (!readable) return ends_line(word, length);
+  u32 four, end;
+  __builtin_memcpy(&four, word, 4);
+  __builtin_memcpy(&end, "</s>", 4);
+  return four == end && length == 4;
+}
+
 // The lowest `count` of 16 bits; all for more.
 inline u32 first_bits(u32 bits, i64 count) { return bits & ((1u << (count < 16 ? count : 16)) - 1); }
 

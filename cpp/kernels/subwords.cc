@@ -11,9 +11,10 @@ namespace {
 i64 size_of(const Subwords& a, i64 w) {
   const unsigned char* word = a.text + a.begins[w];
   const i64 length = a.ends[w] - a.begins[w];
-  if (ends_line(word, length)) return 0;
+  const bool quick = readable(a, w);
+  if (is_end(word, length, quick)) return 0;
   i64 characters = length + 2;
-  if (readable(a, w))
+  if (quick)
     characters -= continuing(word, length);
   else
     for (i64 i = 0; i < length; ++i) characters -= continues(word[i]);
@@ -97,10 +98,11 @@ void write_bags(const Subwords& a, Range words, u32* out, u32* end) {
   for (i64 w = words.begin; w < words.end; ++w) {
     const unsigned char* word = a.text + a.begins[w];
     const i64 length = a.ends[w] - a.begins[w];
-    if (ends_line(word, length)) continue;
+    const bool quick = readable(a, w);
+    if (is_end(word, length, quick)) continue;
     if (length <= kLongestWord) {
       if (!batch.has_room(length)) flush();
-      if (batch.add(word, length, readable(a, w))) continue;
+      if (batch.add(word, length, quick)) continue;
     }
     flush();
     out = write_word(a, word, length, out);

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from firth._backend import Ids, Longs
 from firth.corpus import Corpus
 from firth.kernels._subwords import Bags
+from firth.kernels._words import encoded
 from firth.subwords import Subwords, with_own_rows
 
 END = "</s>"
@@ -76,7 +77,7 @@ def lines_of_texts(texts: Sequence[str], name: str) -> Lines:
 
 def token_hashes(tokens: Sequence[str]) -> npt.NDArray[np.uint32]:
     """Return the 32-bit FNV-1a hashes of whole tokens; bytes count as signed."""
-    blobs = [token.encode("utf-8", "surrogateescape") for token in tokens]
+    blobs = [encoded(token) for token in tokens]
     sizes = np.fromiter(map(len, blobs), np.int64, len(blobs))
     begins = np.cumsum(sizes) - sizes
     signed = np.frombuffer(b"".join(blobs), np.int8).astype(np.int32).view(np.uint32)

@@ -213,3 +213,9 @@ def test_cooking_questions_get_about_the_labels_that_the_original_gives(data, tm
     scores = model.fit(folder / "cooking.train.gz").test(folder / "cooking.valid.gz")
     assert scores.examples == 2323
     assert scores.precision > 0.47
+
+
+def test_any_text_may_be_a_key_of_what_training_starts_from():
+    start = Embedding(["wet", "\ud800"], np.ones((2, 4)))
+    model = FastTextClassifier(dim=4, epochs=1, threads=1).fit([f"{RAIN} wet"] * 9, start=start)
+    assert set(model.keys) == {"wet", "</s>", "\ud800"}

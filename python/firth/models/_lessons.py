@@ -12,10 +12,12 @@ from firth._backend import Floats, Longs
 from firth._progress import Progress
 from firth._random import initial_rows
 from firth._texts import Lines, Reader, bags_at
+from firth._vectors import index_of
 from firth.classifier import Classifier
 from firth.embedding import Embedding
 from firth.kernels._classification import padded_rows
 from firth.kernels._subwords import Bags
+from firth.kernels._words import encoded
 from firth.models._beginning import Callback, copy_rows
 from firth.models._training import check_finite
 from firth.subwords import Subwords
@@ -71,7 +73,7 @@ class Lessons:
         hashed = model.word_ngrams > 1 or model.max_n > 0
         rule = Subwords(model.min_n, model.max_n, model.buckets if hashed else 0)
         word_list, label_list = _ordered(words), _ordered(labels)
-        reader = Reader(_index(word_list), _index(label_list), rule, model.word_ngrams, prefix)
+        reader = Reader(index_of(word_list), index_of(label_list), rule, model.word_ngrams, prefix)
         bags, gold = reader.read(lines)
         there = (np.diff(bags.offsets) > 0) & (np.diff(gold.offsets) > 0)
         if not there.any():
@@ -192,8 +194,4 @@ def _named(model: Any, epoch: int) -> Iterator[None]:
 
 
 def _ordered(counts: dict[str, int]) -> list[str]:
-    return sorted(counts, key=lambda one: (-counts[one], one.encode("utf-8", "surrogateescape")))
-
-
-def _index(keys: list[str]) -> dict[str, int]:
-    return dict(zip(keys, range(len(keys)), strict=True))
+    return sorted(counts, key=lambda one: (-counts[one], encoded(one)))

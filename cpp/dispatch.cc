@@ -25,6 +25,9 @@ namespace {
    other::bag_means,                    \
    other::subword_means,                \
    other::classification,               \
+   other::cooccurrence,                 \
+   other::merge_counts,                 \
+   other::glove,                        \
    level::prepare,                      \
    level::begin_topk,                   \
    level::topk,                         \

@@ -55,6 +55,8 @@ void bind_tokens(py::module_& module);
 void bind_negative_sampling(py::module_& module);
 void bind_subwords(py::module_& module);
 void bind_classification(py::module_& module);
+void bind_cooccurrence(py::module_& module);
+void bind_glove(py::module_& module);
 void bind_cosine(py::module_& module);
 
 }  // namespace firth

@@ -4,7 +4,9 @@
 
 #include "firth/array.h"
 #include "firth/classification.h"
+#include "firth/cooccurrence.h"
 #include "firth/cosine.h"
+#include "firth/glove.h"
 #include "firth/negative_sampling.h"
 #include "firth/subwords.h"
 #include "firth/tokens.h"
@@ -30,6 +32,9 @@
   void bag_means(const BagMeans&, Range);                 \
   void subword_means(const SubwordMeans&, Range);         \
   void classification(const Classification&, Range);      \
+  void cooccurrence(const Cooccurrence&, Range);          \
+  void merge_counts(const MergeCounts&, Range);           \
+  void glove(const Glove&, Range);                        \
   }
 
 namespace firth {
@@ -44,6 +49,9 @@ struct Kernels {
   void (*bag_means)(const BagMeans&, Range);
   void (*subword_means)(const SubwordMeans&, Range);
   void (*classification)(const Classification&, Range);
+  void (*cooccurrence)(const Cooccurrence&, Range);
+  void (*merge_counts)(const MergeCounts&, Range);
+  void (*glove)(const Glove&, Range);
   void (*prepare)(const Prepare&, Range);
   i64 (*begin_topk)(const TopK&);
   void (*topk)(const TopK&, Range);

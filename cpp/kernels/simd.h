@@ -280,5 +280,100 @@ inline Floats sums(Floats (&rows)[kLanes]) {
   return rows[0];
 }
 
+// ---- cooccurrence ---------------------------------------------------------------------------------------------------
+
+// Bit i is set where byte i of 64 is not zero.
+inline u64 nonzero_bytes(const unsigned char* p) {
+#if defined(__AVX512BW__)
+  const __m512i v = _mm512_loadu_si512(p);
+  return _mm512_test_epi8_mask(v, v);
+#else
+  u64 bits = 0;
+  for (int part = 0; part < 8; ++part) {
+    u64 eight;
+    __builtin_memcpy(&eight, p + 8 * part, 8);
+    while (eight) {
+      const int at = __builtin_ctzll(eight) / 8;
+      bits |= u64{1} << (8 * part + at);
+      eight &= ~(u64{0xff} << (8 * at));
+    }
+  }
+  return bits;
+#endif
+}
+
+// Appends those of 16 sums that are not zero, and their numbers from `first` on, and makes them zero. Returns how many.
+// May write to 16 places whatever it returns.
+inline i64 take_sums(u32* sums, u32 first, u32* columns, u64* to) {
+#if defined(__AVX512F__)
+  const __m512i v = _mm512_loadu_si512(sums);
+  const __mmask16 there = _mm512_test_epi32_mask(v, v);
+  const int all = __builtin_popcount(there);
+  const __m512i numbers =
+      _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first)), reinterpret_cast<__m512i>(lane_numbers()));
+  _mm512_storeu_si512(columns, _mm512_maskz_compress_epi32(there, numbers));
+  const __m512i packed = _mm512_maskz_compress_epi32(there, v);
+  _mm512_storeu_si512(to, _mm512_maskz_cvtepu32_epi64(0xff, _mm512_castsi512_si256(packed)));
+  if (all > 8) _mm512_storeu_si512(to + 8, _mm512_maskz_cvtepu32_epi64(0xff, _mm512_extracti64x4_epi64(packed, 1)));
+  _mm512_storeu_si512(sums, _mm512_setzero_si512());
+  return all;
+#else
+  i64 many = 0;
+  for (u32 i = 0; i < 16; ++i) {
+    columns[many] = first + i;
+    to[many] = sums[i];
+    many += sums[i] != 0;
+    sums[i] = 0;
+  }
+  return many;
+#endif
+}
+inline i64 take_sums(u64* sums, u32 first, u32* columns, u64* to) {
+  i64 many = 0;
+#if defined(__AVX512F__)
+  for (u32 half = 0; half < 16; half += 8) {
+    const __m512i v = _mm512_loadu_si512(sums + half);
+    const __mmask8 there = _mm512_test_epi64_mask(v, v);
+    const __m512i numbers =
+        _mm512_add_epi32(_mm512_set1_epi32(static_cast<int>(first + half)), reinterpret_cast<__m512i>(lane_numbers()));
+    _mm512_storeu_si512(columns + many, _mm512_maskz_compress_epi32(there, numbers));
+    _mm512_storeu_si512(to + many, _mm512_maskz_compress_epi64(there, v));
+    _mm512_storeu_si512(sums + half, _mm512_setzero_si512());
+    many += __builtin_popcount(there);
+  }
+#else
+  for (u32 i = 0; i < 16; ++i) {
+    columns[many] = first + i;
+    to[many] = sums[i];
+    many += sums[i] != 0;
+    sums[i] = 0;
+  }
+#endif
+  return many;
+}
+
+inline Floats reciprocal_root(Floats v) {  // 1 / sqrt(v) for v > 0, relative error below 1e-6
+#if defined(__AVX512F__)
+  const Floats y = reinterpret_cast<Floats>(_mm512_maskz_rsqrt14_ps(0xffff, reinterpret_cast<__m512>(v)));
+  return y * (1.5f - 0.5f * v * y * y);
+#else
+  return 1.0f / square_root(v);
+#endif
+}
+
+// log(x) for finite x > 0 that is not subnormal, absolute error below 1e-6 beside that of rounding it.
+inline Floats logarithm(Floats x) {
+  const Ints bits = as_ints(x) - 0x3f3504f3;  // sqrt(1/2): the mantissa is taken from [sqrt(1/2), sqrt(2))
+  const Floats exponent = to_floats(bits >> 23);
+  const Floats m = as_floats((bits & 0x007fffff) + 0x3f3504f3);
+  const Floats z = (m - 1.0f) / (m + 1.0f), q = z * z;  // 2 atanh(z)
+  Floats p = all(2.0f / 9.0f);
+  p = p * q + 2.0f / 7.0f;
+  p = p * q + 2.0f / 5.0f;
+  p = p * q + 2.0f / 3.0f;
+  p = p * q + 2.0f;
+  return exponent * 0.693359375f + (p * z + exponent * -2.12194440e-4f);
+}
+
 }  // namespace
 }  // namespace firth::FIRTH_LEVEL

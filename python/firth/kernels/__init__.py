@@ -4,7 +4,9 @@ Each checks its arguments once for all backends, allocates the outputs and calls
 """
 
 from firth.kernels._classification import Learnt, classification, huffman_paths, padded_rows
+from firth.kernels._cooccurrence import cooccurrence, distance_weights, merge_counts
 from firth.kernels._cosine import prepare, topk
+from firth.kernels._glove import Fitted, glove, glove_tables
 from firth.kernels._merge import merge_topk
 from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
 from firth.kernels._prepared import Prepared
@@ -13,14 +15,20 @@ from firth.kernels._tokens import Tokens, tokens
 
 __all__ = [
     "Bags",
+    "Fitted",
     "Learnt",
     "Pass",
     "Prepared",
     "Tokens",
     "bag_means",
     "classification",
+    "cooccurrence",
+    "distance_weights",
+    "glove",
+    "glove_tables",
     "huffman_paths",
     "keep_chances",
+    "merge_counts",
     "merge_topk",
     "negative_sampling",
     "noise",

@@ -1,0 +1,196 @@
+#include "firth/cooccurrence.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "bridge.h"
+#include "counting.h"
+
+namespace firth {
+namespace {
+
+constexpr i64 kTaskEntries = i64{1} << 19;  // that a task can find at most: some milliseconds
+
+// An array that keeps the pages it lies on.
+template <class T>
+py::array array_on(Pages&& pages, i64 size) {
+  auto* kept = new Pages(std::move(pages));
+  const py::capsule owner(kept, [](void* p) { delete static_cast<Pages*>(p); });
+  return py::array_t<T>(size, kept->as<T>(), owner);
+}
+
+// (indptr int64, indices int32, data of the kind asked for)
+py::tuple handed_out(CountedMatrix& matrix, Values values) {
+  matrix.finish();
+  Array<i64> indptr(static_cast<py::ssize_t>(matrix.indptr.size()));
+  std::copy(matrix.indptr.begin(), matrix.indptr.end(), indptr.mutable_data());
+  const i64 many = matrix.entries;
+  py::array data = values == Values::kFloat32   ? array_on<float>(std::move(matrix.values), many)
+                   : values == Values::kFloat64 ? array_on<double>(std::move(matrix.values), many)
+                                                : array_on<u64>(std::move(matrix.values), many);
+  return py::make_tuple(indptr, array_on<std::int32_t>(std::move(matrix.columns), many), data);
+}
+
+// What a thread counts with.
+struct Desk {
+  Pages scratch, ends, columns, sums;
+  CountedRows found;
+
+  Desk(i64 width, i64 rows, i64 entries)
+      : scratch(static_cast<std::size_t>(counting_scratch(width))),
+        ends(8 * static_cast<std::size_t>(rows)),
+        columns(4 * static_cast<std::size_t>(entries + kSpareEntries)),
+        sums(8 * static_cast<std::size_t>(entries + kSpareEntries)),
+        found{0, 0, ends.as<i64>(), columns.as<u32>(), sums.as<u64>()} {}
+};
+
+std::function<void()> reporter(const py::object& progress, std::atomic<i64>& done) {
+  if (progress.is_none()) return nullptr;
+  return [&progress, &done] { progress(done.load()); };
+}
+
+// (starts (words + 1,) int64, places (part,) uint32 less `begin`): where each word stands in ids[begin, end).
+py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, int threads) {
+  constexpr i64 kStep = i64{1} << 21;  // tokens of a slice before Ctrl-C is looked for
+  const i64 tokens = end - begin, slices = workers_for(tokens, kStep, threads);
+  const std::size_t many = static_cast<std::size_t>(words);
+  Array<i64> starts(words + 1);
+  Pages places_(4 * static_cast<std::size_t>(tokens));
+  std::vector<std::vector<u32>> next(static_cast<std::size_t>(slices), std::vector<u32>(many));
+  const auto over = [&](const auto& work) {
+    const i64 longest = (tokens + slices - 1) / slices;
+    for (i64 from = 0; from < longest; from += kStep)
+      run(slices, 1, threads, [&](Range range, int) {
+        for (i64 s = range.begin; s < range.end; ++s) {
+          const i64 last = std::min((s + 1) * longest, tokens), first = std::min(s * longest + from, last);
+          work(first, std::min(first + kStep, last), next[static_cast<std::size_t>(s)].data());
+        }
+      });
+  };
+  over([&](i64 first, i64 last, u32* counts) {
+    for (i64 t = first; t < last; ++t) ++counts[ids.data()[begin + t]];
+  });
+  i64 at = 0;
+  for (std::size_t word = 0; word < many; ++word) {
+    starts.mutable_data()[word] = at;
+    for (std::vector<u32>& counts : next) {
+      const u32 here = counts[word];
+      counts[word] = static_cast<u32>(at);
+      at += here;
+    }
+  }
+  starts.mutable_data()[words] = at;
+  u32* to = places_.as<u32>();
+  over([&](i64 first, i64 last, u32* cursors) {
+    for (i64 t = first; t < last; ++t) to[cursors[ids.data()[begin + t]]++] = static_cast<u32>(t);
+  });
+  return py::make_tuple(starts, array_on<u32>(std::move(places_), tokens));
+}
+
+// Counts rows [first, last). `progress`, unless None, is called now and then with the places that were read.
+py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64>& starts, const Array<u32>& places,
+                i64 origin, i64 first, i64 last, const Array<u64>& weights, bool symmetric, u64 unit, u32 dtype,
+                int threads, const std::string& isa, const py::object& progress) {
+  Cooccurrence args{};
+  args.ids = ids.data();
+  args.tokens = ids.shape(0);
+  if (breaks.shape(0) > 0) args.breaks = breaks.data();
+  args.starts = starts.data();
+  args.places = places.data();
+  args.origin = origin;
+  args.words = starts.shape(0) - 1;
+  args.window = static_cast<u32>(weights.shape(0));
+  args.weights = weights.data();
+  args.symmetric = symmetric;
+
+  const Kernels& kernel = kernels(isa);
+  const Values values = static_cast<Values>(dtype);
+  const i64 begin = starts.data()[first], size = starts.data()[last] - begin;
+  const i64 company = static_cast<i64>(args.window) * (symmetric ? 2 : 1);
+  const i64 grain = std::max<i64>(kTaskEntries / company, 64);
+  const int workers = workers_for(size, grain, threads);
+  CountedMatrix matrix(first, last - first, args.words, values, static_cast<double>(unit));
+  std::vector<Desk> desks;
+  for (int i = 0; i < workers; ++i) desks.emplace_back(args.words, args.words, grain * company);
+  std::atomic<i64> done{0};
+  const auto work = [&](Range range, int number) {
+    Desk& desk = desks[static_cast<std::size_t>(number)];
+    Cooccurrence mine = args;
+    mine.scratch = desk.scratch.as<void>();
+    mine.found = &desk.found;
+    const Range here = {begin + range.begin, begin + range.end};
+    kernel.cooccurrence(mine, here);
+    const i64 top = desk.found.first, bottom = top + desk.found.rows - 1;
+    const bool bottom_is_cut = bottom + 1 < last + 1 && args.starts[bottom + 1] > here.end;
+    matrix.take(range.begin / grain, desk.found, args.starts[top] < here.begin, bottom_is_cut);
+    done += range.end - range.begin;
+  };
+  run(size, grain, workers, work, reporter(progress, done));
+  return handed_out(matrix, values);
+}
+
+// Adds up counts of the same words, each (indptr, indices, sums).
+py::tuple merge(const py::list& parts, i64 columns, u64 unit, u32 dtype, int threads, const std::string& isa) {
+  std::vector<py::tuple> kept;
+  std::vector<MergeCounts::Part> views;
+  i64 rows = 0;
+  for (const py::handle& part : parts) {
+    const auto one = part.cast<std::tuple<Array<i64>, Array<std::int32_t>, Array<u64>>>();
+    const auto& [indptr, indices, sums] = one;
+    rows = indptr.shape(0) - 1;
+    views.push_back({indptr.data(), reinterpret_cast<const u32*>(indices.data()), sums.data()});
+    kept.push_back(py::make_tuple(indptr, indices, sums));
+  }
+  std::vector<i64> cuts{0};  // tasks of rows, of about as many entries
+  i64 most_rows = 0, most = 0, entries = 0;
+  for (i64 row = 0; row < rows; ++row) {
+    i64 here = 0;
+    for (const MergeCounts::Part& part : views) here += part.indptr[row + 1] - part.indptr[row];
+    if (entries > 0 && entries + here > kTaskEntries) {
+      cuts.push_back(row);
+      entries = 0;
+    }
+    entries += here;
+    most = std::max(most, entries);
+    most_rows = std::max(most_rows, row + 1 - cuts.back());
+  }
+  cuts.push_back(rows);
+
+  MergeCounts args{views.data(), static_cast<i64>(views.size()), rows, columns, nullptr, nullptr};
+  const Kernels& kernel = kernels(isa);
+  const Values values = static_cast<Values>(dtype);
+  const i64 tasks = static_cast<i64>(cuts.size()) - 1;
+  const int workers = workers_for(tasks, 1, threads);
+  CountedMatrix matrix(0, rows, columns, values, static_cast<double>(unit));
+  std::vector<Desk> desks;
+  for (int i = 0; i < workers; ++i) desks.emplace_back(columns, most_rows, most);
+  run(tasks, 1, workers, [&](Range range, int number) {
+    Desk& desk = desks[static_cast<std::size_t>(number)];
+    MergeCounts mine = args;
+    mine.scratch = desk.scratch.as<void>();
+    mine.found = &desk.found;
+    const std::size_t task = static_cast<std::size_t>(range.begin);
+    kernel.merge_counts(mine, {cuts[task], cuts[task + 1]});
+    matrix.take(range.begin, desk.found, false, false);
+  });
+  return handed_out(matrix, values);
+}
+
+}  // namespace
+
+void bind_cooccurrence(py::module_& module) {
+  module.def("places", &places, py::kw_only(), py::arg("ids").noconvert(), py::arg("begin"), py::arg("end"),
+             py::arg("words"), py::arg("threads"));
+  module.def("cooccurrence", &count, py::kw_only(), py::arg("ids").noconvert(), py::arg("breaks").noconvert(),
+             py::arg("starts").noconvert(), py::arg("places").noconvert(), py::arg("origin"), py::arg("first"),
+             py::arg("last"), py::arg("weights").noconvert(), py::arg("symmetric"), py::arg("unit"), py::arg("dtype"),
+             py::arg("threads"), py::arg("isa"), py::arg("progress"));
+  module.def("merge_counts", &merge, py::kw_only(), py::arg("parts"), py::arg("columns"), py::arg("unit"),
+             py::arg("dtype"), py::arg("threads"), py::arg("isa"));
+}
+
+}  // namespace firth

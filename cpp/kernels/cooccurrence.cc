@@ -1,0 +1,126 @@
+// A row at a time, summed up in a dense array. Frequent words are looked up in all columns at the end; others leave
+// marks where they wrote, for groups of columns. Sums are 32 bits wide where the row cannot need more: twice as many
+// lie in cache.
+#include "firth/cooccurrence.h"
+
+#include "kernels.h"
+#include "simd.h"
+
+namespace firth::FIRTH_LEVEL {
+namespace {
+
+constexpr i64 kAhead = 16;  // places whose company is asked for before it is needed
+
+// Sums by column, zero again once they are taken.
+template <class Sum>
+struct Row {
+  Sum* sums;
+  unsigned char* marks;
+  i64 columns;
+
+  Row(void* scratch, i64 columns_)
+      : sums(static_cast<Sum*>(scratch)),
+        marks(static_cast<unsigned char*>(scratch) + counting_marks(columns_)),
+        columns(columns_) {}
+
+  template <bool kMarks>
+  void add(u32 column, Sum sum) const {
+    sums[column] += sum;
+    if constexpr (kMarks) marks[column / kTouchedColumns] = 1;
+  }
+
+  // Appends the sums to what was found; returns how many entries there are then.
+  template <bool kMarks>
+  i64 take(const CountedRows& found, i64 entries) const {
+    const i64 groups = (columns + kTouchedColumns - 1) / kTouchedColumns;
+    const auto take_group = [&](i64 group) {
+      const i64 first = group * kTouchedColumns;
+      entries += take_sums(sums + first, static_cast<u32>(first), found.columns + entries, found.sums + entries);
+    };
+    if constexpr (!kMarks) {
+      for (i64 group = 0; group < groups; ++group) take_group(group);
+    } else {
+      for (i64 first = 0; first < groups; first += 64) {
+        u64 bits = nonzero_bytes(marks + first);
+        if (!bits) continue;
+        __builtin_memset(marks + first, 0, 64);
+        for (; bits; bits &= bits - 1) take_group(first + __builtin_ctzll(bits));
+      }
+    }
+    return entries;
+  }
+};
+
+// Adds up the company of some places of one word.
+template <class Sum, bool kMarks>
+i64 count(const Cooccurrence& a, Range places, i64 entries) {
+  const Row<Sum> row(a.scratch, a.words);
+  const i64 window = static_cast<i64>(a.window), last = a.starts[a.words] - 1;
+  Sum weights[kMaxWindow];
+  for (i64 d = 0; d < window; ++d) weights[d] = static_cast<Sum>(a.weights[d]);
+  for (i64 i = places.begin; i < places.end; ++i) {
+    const i64 t = a.origin + static_cast<i64>(a.places[i]);
+    const i64 next = a.origin + static_cast<i64>(a.places[i + kAhead < last ? i + kAhead : last]);
+    __builtin_prefetch(a.ids + (next < window ? 0 : next - window));
+    __builtin_prefetch(a.ids + next + window);
+    const u32* id = a.ids + t;
+    const i64 before = a.symmetric ? reach_before(a, t) : 0, after = reach_after(a, t);
+    if (before == window && after == window) {
+#pragma GCC unroll 5
+      for (i64 d = 1; d <= window; ++d) {
+        row.template add<kMarks>(id[-d], weights[d - 1]);
+        row.template add<kMarks>(id[d], weights[d - 1]);
+      }
+    } else {
+      for (i64 d = 1; d <= before; ++d) row.template add<kMarks>(id[-d], weights[d - 1]);
+      for (i64 d = 1; d <= after; ++d) row.template add<kMarks>(id[d], weights[d - 1]);
+    }
+  }
+  return row.template take<kMarks>(*a.found, entries);
+}
+
+}  // namespace
+
+void cooccurrence(const Cooccurrence& a, Range places) {
+  CountedRows& found = *a.found;
+  i64 low = 0, high = a.words;  // the last row that begins at places.begin or before
+  while (high - low > 1) {
+    const i64 middle = (low + high) / 2;
+    (a.starts[middle] <= places.begin ? low : high) = middle;
+  }
+  u64 most = 0;  // that a place can add to a sum
+  for (u32 d = 0; d < a.window; ++d) most += 2 * a.weights[d];
+  const i64 narrow = static_cast<i64>(0xffffffffu / most), company = static_cast<i64>(a.window) * (a.symmetric ? 2 : 1);
+  found.first = low;
+  found.rows = 0;
+  i64 entries = 0;
+  for (i64 word = low; word < a.words && a.starts[word] < places.end; ++word) {
+    const i64 begin = a.starts[word] > places.begin ? a.starts[word] : places.begin;
+    const i64 end = a.starts[word + 1] < places.end ? a.starts[word + 1] : places.end;
+    if (begin < end) {
+      const bool is_narrow = end - begin <= narrow, marks = (end - begin) * company < a.words / 2;
+      const Range mine = {begin, end};
+      entries = is_narrow ? marks ? count<u32, true>(a, mine, entries) : count<u32, false>(a, mine, entries)
+                : marks   ? count<u64, true>(a, mine, entries)
+                          : count<u64, false>(a, mine, entries);
+    }
+    found.ends[found.rows++] = entries;
+  }
+}
+
+void merge_counts(const MergeCounts& a, Range rows) {
+  const Row<u64> row(a.scratch, a.columns);
+  a.found->first = rows.begin;
+  a.found->rows = rows.end - rows.begin;
+  i64 entries = 0;
+  for (i64 r = rows.begin; r < rows.end; ++r) {
+    for (i64 p = 0; p < a.many; ++p) {
+      const MergeCounts::Part& part = a.parts[p];
+      for (i64 i = part.indptr[r]; i < part.indptr[r + 1]; ++i) row.add<true>(part.columns[i], part.sums[i]);
+    }
+    entries = row.take<true>(*a.found, entries);
+    a.found->ends[r - rows.begin] = entries;
+  }
+}
+
+}  // namespace firth::FIRTH_LEVEL

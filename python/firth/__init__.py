@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from firth._errors import FormatError
     from firth.classifier import Classifier
     from firth.corpus import Corpus
+    from firth.counts import Counts
+    from firth.csr import CSR
     from firth.embedding import Embedding
     from firth.formats import load, read
     from firth.models.fasttext import FastText
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "Classifier": "firth.classifier",
     "Corpus": "firth.corpus",
+    "Counts": "firth.counts",
+    "CSR": "firth.csr",
     "Embedding": "firth.embedding",
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
@@ -46,8 +50,10 @@ _HOMES = {
 _MODULES = ("evaluate", "kernels")
 
 __all__ = [
+    "CSR",
     "Classifier",
     "Corpus",
+    "Counts",
     "Embedding",
     "FastText",
     "FastTextClassifier",

@@ -20,6 +20,7 @@ Ids = npt.NDArray[np.uint32]
 Longs = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 Bytes = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int32]
 
 
 class WordCounter(Protocol):
@@ -193,6 +194,77 @@ class Backend(Protocol):
 
         Losses are numbered softmax, ova, hs; ``path_offsets`` is (0,) without a tree.
         """
+
+    # cooccurrence
+
+    def places(
+        self, *, ids: Ids, begin: int, end: int, words: int, threads: int
+    ) -> tuple[Longs, Ids]:
+        """Return where each word stands in ``ids[begin:end]``: starts (words + 1,), and places.
+
+        Places are counted from ``begin`` and rise for each word.
+        """
+
+    def cooccurrence(
+        self,
+        *,
+        ids: Ids,
+        breaks: Hashes,
+        starts: Longs,
+        places: Ids,
+        origin: int,
+        first: int,
+        last: int,
+        weights: Hashes,
+        symmetric: bool,
+        unit: int,
+        dtype: int,
+        threads: int,
+        isa: str,
+        progress: Callable[[int], object] | None,
+    ) -> tuple[Longs, Indices, Any]:
+        """Return rows [first, last) as indptr (last - first + 1,), indices and data.
+
+        ``breaks`` is (tokens // 64 + 2,), or (0,) without sentences; ``weights`` (window,) are
+        multiples of 1 / unit; ``progress`` gets the places that were read. Data are numbered
+        float32, float64 and uint64, the last of sums that are not divided by the unit.
+        """
+
+    def merge_counts(
+        self,
+        *,
+        parts: list[tuple[Longs, Indices, Hashes]],
+        columns: int,
+        unit: int,
+        dtype: int,
+        threads: int,
+        isa: str,
+    ) -> tuple[Longs, Indices, Any]:
+        """Return the sum of matrices of as many rows, each (indptr, indices, sums)."""
+
+    # glove
+
+    def glove(
+        self,
+        *,
+        words: Floats,
+        contexts: Floats,
+        dim: int,
+        indptr: Longs,
+        indices: Indices,
+        data: Floats,
+        order: Ids,
+        row_starts: Longs,
+        column_starts: Ids,
+        shifts: Longs,
+        lr: float,
+        x_max: float,
+        alpha: float,
+        threads: int,
+        isa: str,
+        progress: Callable[[int, float], object] | None,
+    ) -> tuple[float, int, int]:
+        """Return the loss summed over counts, their number, and the first row not finite or -1."""
 
     # topk and prepare
 

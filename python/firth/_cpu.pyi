@@ -2,7 +2,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from firth._backend import Bytes, Doubles, Floats, Hashes, Ids, Longs
+from firth._backend import Bytes, Doubles, Floats, Hashes, Ids, Indices, Longs
 
 # module
 
@@ -130,6 +130,58 @@ def classification(
     threads: int,
     isa: str,
     progress: Callable[[int, float, int], object] | None,
+) -> tuple[float, int, int]: ...
+
+# cooccurrence
+
+def places(*, ids: Ids, begin: int, end: int, words: int, threads: int) -> tuple[Longs, Ids]: ...
+def cooccurrence(
+    *,
+    ids: Ids,
+    breaks: Hashes,
+    starts: Longs,
+    places: Ids,
+    origin: int,
+    first: int,
+    last: int,
+    weights: Hashes,
+    symmetric: bool,
+    unit: int,
+    dtype: int,
+    threads: int,
+    isa: str,
+    progress: Callable[[int], object] | None,
+) -> tuple[Longs, Indices, Any]: ...
+def merge_counts(
+    *,
+    parts: list[tuple[Longs, Indices, Hashes]],
+    columns: int,
+    unit: int,
+    dtype: int,
+    threads: int,
+    isa: str,
+) -> tuple[Longs, Indices, Any]: ...
+
+# glove
+
+def glove(
+    *,
+    words: Floats,
+    contexts: Floats,
+    dim: int,
+    indptr: Longs,
+    indices: Indices,
+    data: Floats,
+    order: Ids,
+    row_starts: Longs,
+    column_starts: Ids,
+    shifts: Longs,
+    lr: float,
+    x_max: float,
+    alpha: float,
+    threads: int,
+    isa: str,
+    progress: Callable[[int, float], object] | None,
 ) -> tuple[float, int, int]: ...
 
 # topk and prepare

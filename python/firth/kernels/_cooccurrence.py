@@ -3,14 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Hashes, Ids, Longs, backend_of
 from firth.csr import CSR
-from firth.kernels._arguments import first_outside, integer, number_of_threads, one_of, typed
+from firth.kernels._arguments import integer, number_of_threads, one_of, typed
 
 MAX_WINDOW = 50
 WEIGHTS = ("distance", "uniform", "linear")
@@ -50,7 +49,7 @@ def distance_weights(window: int, weights: str = "distance") -> tuple[Hashes, in
     if weights == "uniform":
         return np.ones(window, np.uint64), 1
     if weights == "linear":
-        return np.arange(window, 0, -1, np.int64).astype(np.uint64), window
+        return np.array(distances[::-1], np.uint64), window
     unit = math.lcm(*distances)
     if unit > _FIXED:
         unit = _FIXED

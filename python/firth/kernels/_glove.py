@@ -58,7 +58,7 @@ def glove_tables(rows: int, columns: int, dim: int, seed: int = 1) -> tuple[Floa
 
 
 class Schedule(NamedTuple):
-    """The order in which an epoch reads counts; ``cpp/include/firth/glove.h`` says what they mean."""
+    """The order in which an epoch reads counts, as ``cpp/include/firth/glove.h`` has it."""
 
     order: Ids
     row_starts: Longs

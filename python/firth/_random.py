@@ -57,8 +57,9 @@ def initial_rows(seed: int, first: int, last: int, dim: int) -> Floats:
 def random_words(seed: int, stream: int, epoch: int, first: int, count: int) -> Ids:
     """Return ``count`` words of a stream, from word ``first`` on."""
     try:
-        return named("_cpu").draws(seed, stream, epoch, first, count)
+        drawn: Ids = named("_cpu").draws(seed, stream, epoch, first, count)
     except ImportError:
         index = np.arange(first // 4, -(-(first + count) // 4), dtype=np.uint64)
         bits = np.stack(draw(np, seed, stream, epoch, index), axis=1).reshape(-1)
-        return bits[first % 4 :][:count].astype(np.uint32)
+        drawn = bits[first % 4 :][:count].astype(np.uint32)
+    return drawn

@@ -25,6 +25,7 @@ namespace {
    other::bag_means,                    \
    other::subword_means,                \
    other::classification,               \
+   other::count_frequent,               \
    other::cooccurrence,                 \
    other::merge_counts,                 \
    other::glove,                        \

@@ -15,24 +15,27 @@ namespace {
 
 constexpr i64 kTaskEntries = i64{1} << 19;  // that a task can find at most: some milliseconds
 
-// An array that keeps the pages it lies on.
+constexpr i64 kFrequent = 512;  // words whose company among themselves fits into a core's cache
+constexpr i64 kFrequentTask = i64{1} << 18;
+
+// An array that keeps the pages it lies on; it begins with their element `first`.
 template <class T>
-py::array array_on(Pages&& pages, i64 size) {
+py::array array_on(Pages&& pages, i64 size, i64 first = 0) {
   auto* kept = new Pages(std::move(pages));
   const py::capsule owner(kept, [](void* p) { delete static_cast<Pages*>(p); });
-  return py::array_t<T>(size, kept->as<T>(), owner);
+  return py::array_t<T>(size, kept->as<T>() + first, owner);
 }
 
 // (indptr int64, indices int32, data of the kind asked for)
-py::tuple handed_out(CountedMatrix& matrix, Values values) {
-  matrix.finish();
+py::tuple handed_out(CountedMatrix& matrix, Values values, const u64* among = nullptr) {
+  matrix.finish(among);
   Array<i64> indptr(static_cast<py::ssize_t>(matrix.indptr.size()));
   std::copy(matrix.indptr.begin(), matrix.indptr.end(), indptr.mutable_data());
-  const i64 many = matrix.entries;
-  py::array data = values == Values::kFloat32   ? array_on<float>(std::move(matrix.values), many)
-                   : values == Values::kFloat64 ? array_on<double>(std::move(matrix.values), many)
-                                                : array_on<u64>(std::move(matrix.values), many);
-  return py::make_tuple(indptr, array_on<std::int32_t>(std::move(matrix.columns), many), data);
+  const i64 many = matrix.entries, gap = matrix.gap;
+  py::array data = values == Values::kFloat32   ? array_on<float>(std::move(matrix.values), many, gap)
+                   : values == Values::kFloat64 ? array_on<double>(std::move(matrix.values), many, gap)
+                                                : array_on<u64>(std::move(matrix.values), many, gap);
+  return py::make_tuple(indptr, array_on<std::int32_t>(std::move(matrix.columns), many, gap), data);
 }
 
 // What a thread counts with.
@@ -53,13 +56,15 @@ std::function<void()> reporter(const py::object& progress, std::atomic<i64>& don
   return [&progress, &done] { progress(done.load()); };
 }
 
-// (starts (words + 1,) int64, places (part,) uint32 less `begin`): where each word stands in ids[begin, end).
-py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, int threads) {
+// (starts (words + 1,) int64, places uint32 less `begin`, frequent): where words stand in ids[begin, end). Where all is
+// to be counted at once, the first `frequent` words are left out of the index.
+py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, bool at_once, int threads) {
   constexpr i64 kStep = i64{1} << 21;  // tokens of a slice before Ctrl-C is looked for
   const i64 tokens = end - begin, slices = workers_for(tokens, kStep, threads);
+  const i64 frequent = at_once ? std::min({kFrequent, words, tokens / 16}) : 0;
+  const u32 left_out = static_cast<u32>(frequent);
   const std::size_t many = static_cast<std::size_t>(words);
-  Array<i64> starts(words + 1);
-  Pages places_(4 * static_cast<std::size_t>(tokens));
+  const u32* read = ids.data() + begin;
   std::vector<std::vector<u32>> next(static_cast<std::size_t>(slices), std::vector<u32>(many));
   const auto over = [&](const auto& work) {
     const i64 longest = (tokens + slices - 1) / slices;
@@ -72,29 +77,48 @@ py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, int threa
       });
   };
   over([&](i64 first, i64 last, u32* counts) {
-    for (i64 t = first; t < last; ++t) ++counts[ids.data()[begin + t]];
+    for (i64 t = first; t < last; ++t) ++counts[read[t]];
   });
+  Array<i64> starts(words + 1);
   i64 at = 0;
   for (std::size_t word = 0; word < many; ++word) {
     starts.mutable_data()[word] = at;
     for (std::vector<u32>& counts : next) {
-      const u32 here = counts[word];
+      const u32 here = word < left_out ? 0 : counts[word];
       counts[word] = static_cast<u32>(at);
       at += here;
     }
   }
   starts.mutable_data()[words] = at;
-  u32* to = places_.as<u32>();
+  Pages found(4 * static_cast<std::size_t>(at));
+  u32* to = found.as<u32>();
   over([&](i64 first, i64 last, u32* cursors) {
-    for (i64 t = first; t < last; ++t) to[cursors[ids.data()[begin + t]]++] = static_cast<u32>(t);
+    for (i64 t = first; t < last; ++t)
+      if (read[t] >= left_out) to[cursors[read[t]]++] = static_cast<u32>(t);
   });
-  return py::make_tuple(starts, array_on<u32>(std::move(places_), tokens));
+  return py::make_tuple(starts, array_on<u32>(std::move(found), at), frequent);
+}
+
+// The sums of frequent words with those before them, (frequent, frequent).
+std::vector<u64> count_frequent(const Kernels& kernel, const Cooccurrence& of, i64 frequent, int threads) {
+  const std::size_t cells = static_cast<std::size_t>(frequent * frequent);
+  const int workers = workers_for(of.tokens, kFrequentTask, threads);
+  std::vector<std::vector<u64>> sums(static_cast<std::size_t>(workers), std::vector<u64>(cells));
+  std::vector<Pages> scratch;
+  for (int i = 0; i < workers; ++i) scratch.emplace_back(static_cast<std::size_t>(frequent_scratch(frequent)));
+  run(of.tokens, kFrequentTask, workers, [&](Range range, int number) {
+    const std::size_t thread = static_cast<std::size_t>(number);
+    kernel.count_frequent({&of, frequent, sums[thread].data(), scratch[thread].as<void>()}, range);
+  });
+  for (std::size_t thread = 1; thread < sums.size(); ++thread)
+    for (std::size_t cell = 0; cell < cells; ++cell) sums[0][cell] += sums[thread][cell];
+  return std::move(sums[0]);
 }
 
 // Counts rows [first, last). `progress`, unless None, is called now and then with the places that were read.
 py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64>& starts, const Array<u32>& places,
-                i64 origin, i64 first, i64 last, const Array<u64>& weights, bool symmetric, u64 unit, u32 dtype,
-                int threads, const std::string& isa, const py::object& progress) {
+                i64 frequent, i64 origin, i64 first, i64 last, const Array<u64>& weights, bool symmetric, u64 unit,
+                u32 dtype, int threads, const std::string& isa, const py::object& progress) {
   Cooccurrence args{};
   args.ids = ids.data();
   args.tokens = ids.shape(0);
@@ -113,7 +137,9 @@ py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64
   const i64 company = static_cast<i64>(args.window) * (symmetric ? 2 : 1);
   const i64 grain = std::max<i64>(kTaskEntries / company, 64);
   const int workers = workers_for(size, grain, threads);
-  CountedMatrix matrix(first, last - first, args.words, values, static_cast<double>(unit));
+  std::vector<u64> among;
+  if (frequent > 0) among = count_frequent(kernel, args, frequent, threads);
+  CountedMatrix matrix(first, last - first, args.words, values, static_cast<double>(unit), frequent);
   std::vector<Desk> desks;
   for (int i = 0; i < workers; ++i) desks.emplace_back(args.words, args.words, grain * company);
   std::atomic<i64> done{0};
@@ -130,7 +156,7 @@ py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64
     done += range.end - range.begin;
   };
   run(size, grain, workers, work, reporter(progress, done));
-  return handed_out(matrix, values);
+  return handed_out(matrix, values, among.data());
 }
 
 // Adds up counts of the same words, each (indptr, indices, sums).
@@ -184,11 +210,11 @@ py::tuple merge(const py::list& parts, i64 columns, u64 unit, u32 dtype, int thr
 
 void bind_cooccurrence(py::module_& module) {
   module.def("places", &places, py::kw_only(), py::arg("ids").noconvert(), py::arg("begin"), py::arg("end"),
-             py::arg("words"), py::arg("threads"));
+             py::arg("words"), py::arg("at_once"), py::arg("threads"));
   module.def("cooccurrence", &count, py::kw_only(), py::arg("ids").noconvert(), py::arg("breaks").noconvert(),
-             py::arg("starts").noconvert(), py::arg("places").noconvert(), py::arg("origin"), py::arg("first"),
-             py::arg("last"), py::arg("weights").noconvert(), py::arg("symmetric"), py::arg("unit"), py::arg("dtype"),
-             py::arg("threads"), py::arg("isa"), py::arg("progress"));
+             py::arg("starts").noconvert(), py::arg("places").noconvert(), py::arg("frequent"), py::arg("origin"),
+             py::arg("first"), py::arg("last"), py::arg("weights").noconvert(), py::arg("symmetric"), py::arg("unit"),
+             py::arg("dtype"), py::arg("threads"), py::arg("isa"), py::arg("progress"));
   module.def("merge_counts", &merge, py::kw_only(), py::arg("parts"), py::arg("columns"), py::arg("unit"),
              py::arg("dtype"), py::arg("threads"), py::arg("isa"));
 }

@@ -79,7 +79,51 @@ i64 count(const Cooccurrence& a, Range places, i64 entries) {
   return row.template take<kMarks>(*a.found, entries);
 }
 
+// Adds up what stands before the frequent words of some places in a table that is so narrow that it lies in cache, with
+// a row and a column for all other words, then adds that to the sums.
+template <class Sum>
+void count_frequent_in(const FrequentCounts& f, Range places) {
+  const Cooccurrence& a = *f.of;
+  const i64 window = static_cast<i64>(a.window), other = f.frequent, stride = frequent_stride(other);
+  Sum* table = static_cast<Sum*>(f.scratch);
+  u32* ids = reinterpret_cast<u32*>(static_cast<u64*>(f.scratch) + (other + 1) * stride);
+  u32* found = ids + kFrequentPiece + kMaxWindow;
+  Sum weights[kMaxWindow];
+  for (i64 d = 0; d < window; ++d) weights[d] = static_cast<Sum>(a.weights[d]);
+  for (i64 begin = places.begin; begin < places.end; begin += kFrequentPiece) {
+    const i64 end = begin + kFrequentPiece < places.end ? begin + kFrequentPiece : places.end;
+    const i64 first = begin < window ? 0 : begin - window;
+    for (i64 t = first; t < end; ++t) ids[t - first] = a.ids[t] < other ? a.ids[t] : static_cast<u32>(other);
+    i64 many = 0;
+    for (i64 t = begin; t < end; ++t) {
+      found[many] = static_cast<u32>(t - first);
+      many += ids[t - first] < other;
+    }
+    for (i64 i = 0; i < many; ++i) {
+      const u32* id = ids + found[i];
+      Sum* row = table + static_cast<i64>(*id) * stride;
+      const i64 before = reach_before(a, first + static_cast<i64>(found[i]));
+#pragma GCC unroll 5
+      for (i64 d = 1; d <= before; ++d) row[id[-d]] += weights[d - 1];
+    }
+  }
+  for (i64 r = 0; r < other; ++r) {
+    for (i64 c = 0; c < other; ++c) f.sums[r * other + c] += table[r * stride + c];
+    for (i64 c = 0; c < stride; ++c) table[r * stride + c] = 0;
+  }
+}
+
 }  // namespace
+
+i64 count_frequent(const FrequentCounts& f, Range places) {
+  u64 most = 0;  // that a place can add to a sum
+  for (u32 d = 0; d < f.of->window; ++d) most += f.of->weights[d];
+  if (static_cast<u64>(places.end - places.begin) <= 0xffffffffu / most)
+    count_frequent_in<u32>(f, places);
+  else
+    count_frequent_in<u64>(f, places);
+  return places.end - places.begin;
+}
 
 void cooccurrence(const Cooccurrence& a, Range places) {
   CountedRows& found = *a.found;

@@ -21,7 +21,9 @@
   void end_topk(const TopK&, i64 query); \
   }
 
-// newlines counts those in a part of a text and writes where they are, unless that is null; words often come as lines.
+// cooccurrence has a first act where there are frequent words: count_frequent, over places; it returns how many it
+// read. newlines counts those in a part of a text and writes where they are, unless that is null; words often come as
+// lines.
 #define FIRTH_DECLARE(level)                              \
   FIRTH_DECLARE_COSINE(level)                             \
   namespace level {                                       \
@@ -32,6 +34,7 @@
   void bag_means(const BagMeans&, Range);                 \
   void subword_means(const SubwordMeans&, Range);         \
   void classification(const Classification&, Range);      \
+  i64 count_frequent(const FrequentCounts&, Range);       \
   void cooccurrence(const Cooccurrence&, Range);          \
   void merge_counts(const MergeCounts&, Range);           \
   void glove(const Glove&, Range);                        \
@@ -49,6 +52,7 @@ struct Kernels {
   void (*bag_means)(const BagMeans&, Range);
   void (*subword_means)(const SubwordMeans&, Range);
   void (*classification)(const Classification&, Range);
+  i64 (*count_frequent)(const FrequentCounts&, Range);
   void (*cooccurrence)(const Cooccurrence&, Range);
   void (*merge_counts)(const MergeCounts&, Range);
   void (*glove)(const Glove&, Range);

@@ -198,11 +198,12 @@ class Backend(Protocol):
     # cooccurrence
 
     def places(
-        self, *, ids: Ids, begin: int, end: int, words: int, threads: int
-    ) -> tuple[Longs, Ids]:
-        """Return where each word stands in ``ids[begin:end]``: starts (words + 1,), and places.
+        self, *, ids: Ids, begin: int, end: int, words: int, at_once: bool, threads: int
+    ) -> tuple[Longs, Ids, int]:
+        """Return where words stand in ``ids[begin:end]``: starts (words + 1,), places, frequent.
 
-        Places are counted from ``begin`` and rise for each word.
+        Places are counted from ``begin`` and rise for each word. If all is to be counted at once,
+        a backend may leave out the first ``frequent`` words.
         """
 
     def cooccurrence(
@@ -212,6 +213,7 @@ class Backend(Protocol):
         breaks: Hashes,
         starts: Longs,
         places: Ids,
+        frequent: int,
         origin: int,
         first: int,
         last: int,

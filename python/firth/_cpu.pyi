@@ -134,13 +134,16 @@ def classification(
 
 # cooccurrence
 
-def places(*, ids: Ids, begin: int, end: int, words: int, threads: int) -> tuple[Longs, Ids]: ...
+def places(
+    *, ids: Ids, begin: int, end: int, words: int, at_once: bool, threads: int
+) -> tuple[Longs, Ids, int]: ...
 def cooccurrence(
     *,
     ids: Ids,
     breaks: Hashes,
     starts: Longs,
     places: Ids,
+    frequent: int,
     origin: int,
     first: int,
     last: int,

@@ -12,7 +12,10 @@
 // 2^64.
 //
 // The corpus is read word by word through an index of the places where each word stands, so that a row is summed up in
-// one dense array and comes out in order: no pair is ever written down or sorted.
+// one dense array and comes out in order: no pair is ever written down or sorted. Where all places of symmetric counts
+// are read, the most frequent words, which are most of the places, need no index: their company among themselves is
+// counted along the corpus in one small table, and what they have in common with other words stands in the others'
+// rows.
 //
 // Edge rules. Any cut of the places gives rows that add up to the same sums; a row that a cut divides comes out on both
 // sides. A cut of the corpus by places does the same, since each ordered pair belongs to the place of its first word.
@@ -46,6 +49,15 @@ struct Cooccurrence {
   CountedRows* found;  // one per thread
 };
 
+// The first act where there are frequent words: D[a, b], a and b below `frequent`, b before a, for the places a of a
+// range; X[a, b] = D[a, b] + D[b, a].
+struct FrequentCounts {
+  const Cooccurrence* of;  // ids, tokens, breaks, window and weights
+  i64 frequent;
+  u64* sums;      // (frequent, frequent), added to
+  void* scratch;  // frequent_scratch(frequent) bytes, 64-byte aligned and zero; zero again afterwards
+};
+
 // Adds up rows of several counts of the same words.
 struct MergeCounts {
   struct Part {
@@ -66,6 +78,13 @@ constexpr i64 kSpareEntries = 16;    // may be written to behind the last entry
 FIRTH_HD i64 counting_marks(i64 columns) { return (columns + 63) / 64 * 64 * 8; }
 FIRTH_HD i64 counting_scratch(i64 columns) {
   return counting_marks(columns) + (columns / kTouchedColumns + 64) / 64 * 64 + 64;
+}
+
+constexpr i64 kFrequentPiece = 4096;  // places whose ids are looked at together
+
+FIRTH_HD i64 frequent_stride(i64 frequent) { return (frequent + 16) / 16 * 16; }  // with one for all other words
+FIRTH_HD i64 frequent_scratch(i64 frequent) {
+  return (frequent + 1) * frequent_stride(frequent) * 8 + (2 * kFrequentPiece + kMaxWindow + 1) * 4;
 }
 
 // How many tokens before place t are in its sentence, at most `window`.

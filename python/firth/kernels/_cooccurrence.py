@@ -82,12 +82,16 @@ def cooccurrence(
     breaks = np.zeros(0, np.uint64) if offsets is None else sentence_breaks(offsets, many)
     workers = number_of_threads(_NAME, threads)
     module = backend_of(ids, backend=backend)
-    starts, places = module.places(ids=ids, begin=begin, end=end, words=words, threads=workers)
+    at_once = symmetric and (begin, end) == (0, many)
+    starts, places, frequent = module.places(
+        ids=ids, begin=begin, end=end, words=words, at_once=at_once, threads=workers
+    )
     indptr, indices, data = module.cooccurrence(
         ids=ids,
         breaks=breaks,
         starts=starts,
         places=places,
+        frequent=frequent,
         origin=begin,
         first=0,
         last=words,

@@ -42,8 +42,7 @@ class GloVe:
     symmetric
         Company on both sides counts; otherwise only what comes after a word.
     sentences
-        Company ends with the sentence; otherwise the text is one long sentence, as for the authors'
-        program.
+        Company ends with the sentence; otherwise the text is one long sentence.
     min_count
         Words that occur fewer times are left out. A `Corpus` has made this choice already.
     max_vocab

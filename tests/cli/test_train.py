@@ -43,7 +43,6 @@ def test_settings_of_glove_are_flags(call, text, tmp_path):
     assert "argument --vectors: invalid choice: 'both'" in err
 
 
-@pytest.mark.skipif(not hasattr(Counts, "load"), reason="counts cannot be saved yet")
 def test_glove_of_a_folder_of_counts(call, text, tmp_path):
     counts = Counts.of(Corpus.read(text, min_count=1), window=3)
     counts.save(tmp_path / "counts")

@@ -14,7 +14,7 @@ from firth import Corpus, Counts, FormatError, GloVe, Vocabulary, kernels
 from firth.formats.tensors import read_tensors, write_tensors
 
 MODEL = GloVe(dim=8, window=3, epochs=4, x_max=10, threads=1)
-FILE = "checkpoint.safetensors"
+FILE = "model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_every_damaged_byte_is_found(corpus, saved):
         broken = bytearray(raw)
         broken[at] ^= 1 << int(rng.integers(8))
         (saved / FILE).write_bytes(broken)
-        with pytest.raises(FormatError, match="checkpoint"):
+        with pytest.raises(FormatError, match=FILE):
             MODEL.fit("no-such-text", checkpoint=saved)
 
 
@@ -252,7 +252,7 @@ def test_every_damaged_byte_is_found(corpus, saved):
 def test_a_file_cut_short_is_refused(saved, share):
     raw = (saved / FILE).read_bytes()
     (saved / FILE).write_bytes(raw[: int(len(raw) * share)])
-    with pytest.raises(FormatError, match="checkpoint"):
+    with pytest.raises(FormatError, match=FILE):
         MODEL.fit("no-such-text", checkpoint=saved)
 
 

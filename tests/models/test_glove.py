@@ -50,11 +50,12 @@ def planted(rng, words=120, dim=4):
     products = factors @ factors.T
     terms = rng.standard_normal(words)
     counts = np.exp(products / 2 + terms[:, None] + terms + 3)
-    sums = np.maximum(np.round(counts * 2**20), 1).astype(np.uint64).reshape(-1)
+    unit = kernels.distance_weights(10)[1]
+    sums = np.maximum(np.round(counts * unit), 1).astype(np.uint64).reshape(-1)
     indptr = np.arange(0, words**2 + 1, words, dtype=np.int64)
     csr = CSR(indptr, np.tile(np.arange(words, dtype=np.int32), words), sums)
     vocabulary = Vocabulary([f"{i:03}" for i in range(words)], np.full(words, 9))
-    return Counts(vocabulary, csr, 2**20, 10, "distance", True, True, 9 * words), products
+    return Counts(vocabulary, csr, unit, 10, "distance", False, True, 9 * words), products
 
 
 def centred(matrix):
@@ -164,7 +165,7 @@ def test_start_goes_on_from_earlier_vectors_with_new_words(vectors):
 
 def test_with_start_more_text_is_learnt_sooner():
     counts, _ = planted(np.random.default_rng(4))
-    more, _ = planted(np.random.default_rng(4), words=120)
+    more, _ = planted(np.random.default_rng(4))
     more.sums.data[::7] *= np.uint64(3)
     model = dataclasses.replace(SMALL, dim=4, epochs=1)
     earlier = dataclasses.replace(model, epochs=40).fit(counts)

@@ -95,15 +95,15 @@ def load(path: AnyPath, *, mmap: bool = True, verify: bool = True) -> Embedding:
 
 def _loaded(folder: Path, mmap: bool, verify: bool) -> Embedding:
     shown = _config(folder / CONFIG)
-    name = shown.get("kind")
-    if shown.get("version") != VERSION or not isinstance(name, str) or name not in KINDS:
-        found = f"version {shown.get('version')!r} of kind {name!r}"
-        raise FormatError(folder / CONFIG, "version", f"version {VERSION} of an embedding", found)
     model = folder / MODEL
     tensors, notes = read_tensors(model, mmap, verify=verify)
     config = _parsed(model, notes.get("firth", ""))
     if config != shown:
         raise FormatError(folder / CONFIG, "file", f"what the header of {MODEL} says", "otherwise")
+    name = config.get("kind")
+    if config.get("version") != VERSION or not isinstance(name, str) or name not in KINDS:
+        found = f"version {config.get('version')!r} of kind {name!r}"
+        raise FormatError(folder / CONFIG, "version", f"version {VERSION} of an embedding", found)
     kind = KINDS[name]
     _check_tensors(model, tensors, config, kind)
     keys = _keys(model, tensors["keys"], tensors["key_offsets"])

@@ -1,6 +1,6 @@
 """Checkpoints: a firth folder that has all that an interrupted training goes on from.
 
-checkpoint.safetensors holds the tables as they are trained, and in its header the settings, the
+model.safetensors holds the tables as they are trained, and in its header the settings, the
 fingerprints of what is learnt from, and the losses of the epochs that are finished. config.json
 repeats the header for people.
 """
@@ -23,7 +23,7 @@ from firth._reading import AnyPath
 from firth.formats.tensors import read_tensors, write_tensors
 from firth.models._training import check_finite
 
-_FILE = "checkpoint.safetensors"
+_FILE = "model.safetensors"
 _VERSION = 1
 _CHUNK = 8 << 20  # bytes; between chunks an interrupt is answered
 

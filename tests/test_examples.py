@@ -44,6 +44,7 @@ def test_the_docstrings_examples_are_true(name, tmp_path, monkeypatch):
         "firth.embedding",
         "firth.models.fasttext",
         "firth.models.fasttext_classifier",
+        "firth.models.glove",
         "firth.subword_embedding",
         "firth.subwords",
         "firth.vocabulary",

@@ -1,8 +1,9 @@
 """firth: embeddings from the company things keep, trained fast and searched exactly.
 
-`Word2Vec`, `FastText` and `FastTextClassifier` learn from text; `Embedding`, `SubwordEmbedding` and
-`Classifier` are what they return and what `read` and `load` get from files. `kernels` are the
-functions on arrays that all of it is made of, `evaluate` holds vectors against what people say.
+`Word2Vec`, `FastText`, `FastTextClassifier` and `GloVe` learn from text; `Embedding`,
+`SubwordEmbedding` and `Classifier` are what they return and what `read` and `load` get from files.
+`kernels` are the functions on arrays that all of it is made of, `evaluate` holds vectors against
+what people say.
 
 Names are imported when they are first used, so that ``import firth`` itself costs milliseconds.
 """
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from firth.formats import load, read
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
+    from firth.models.glove import GloVe
     from firth.models.word2vec import Word2Vec
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
@@ -38,6 +40,7 @@ _HOMES = {
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
+    "GloVe": "firth.models.glove",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
@@ -58,6 +61,7 @@ __all__ = [
     "FastText",
     "FastTextClassifier",
     "FormatError",
+    "GloVe",
     "SubwordEmbedding",
     "Subwords",
     "Vocabulary",

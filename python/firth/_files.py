@@ -125,6 +125,12 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
     _sync_folder(target.parent)
 
 
+def check_folder(path: AnyPath) -> None:
+    """Raise at once what `atomic_folder` would raise, and finish what a killed one left behind."""
+    _recover(_resolve(path)[0])
+    _replaceable(path)
+
+
 def is_firth_folder(path: AnyPath) -> bool:
     """Say whether a folder may be replaced: a firth ``config.json`` and only the files it names."""
     try:

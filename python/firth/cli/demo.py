@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         dim=options.dim, epochs=options.epochs, seed=options.seed, threads=options.threads
     )
     start = time.perf_counter()
-    embedding = trained(model, text, options.progress)
+    embedding = trained(model, text, progress=options.progress)
     seconds = time.perf_counter() - start
     words = [word for word in WORDS if word in embedding] or embedding.keys[:8]
     questions = [q for line in ANALOGIES if set(q := line.split()) <= embedding.index.keys()]

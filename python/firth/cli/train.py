@@ -2,10 +2,12 @@
 
 import argparse
 import importlib
+import inspect
 import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 MODELS = {
     "word2vec": ("firth.models.word2vec", "Word2Vec"),
     "fasttext": ("firth.models.fasttext", "FastText"),
+    "glove": ("firth.models.glove", "GloVe"),
 }
+COUNTING = {"glove"}  # they also take a folder of counts
 # What a model is with --supervised: one that learns labels.
 SUPERVISED = {"fasttext": ("firth.models.fasttext_classifier", "FastTextClassifier")}
 FLAG = "--supervised"
@@ -64,16 +68,20 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
             "Ctrl-C ends the training and keeps in OUT what was learnt until then; a second one "
             "gives that up, too."
         )
+        counts = ", or a folder of counts" if name in COUNTING else ""
         parser.add_argument(
             "input",
             metavar="INPUT",
             help=f"text, one {'example with its labels' if supervised else 'sentence'} per line, "
-            "may be a .gz, .bz2, .xz or .zst; - for stdin",
+            f"may be a .gz, .bz2, .xz or .zst; - for stdin{counts}",
         )
         parser.add_argument(
             "-o", "--output", metavar="OUT", required=True, help="where to write; - for stdout"
         )
         parser.add_argument("--format", metavar="FORMAT", help=files.FORMAT_HELP)
+        if "checkpoint" in inspect.signature(model.fit).parameters:
+            text = "folder to save to after each epoch; training goes on from what is there"
+            parser.add_argument("--checkpoint", metavar="PATH", help=text)
         flags.progress(parser)
         flags.common(parser, json="a summary")
         flags.add_fields(parser.add_argument_group("the model"), model)
@@ -95,9 +103,15 @@ def run(options: argparse.Namespace) -> int:
         options.usage("--json and the vectors cannot both go to stdout")
     destination = files.Destination(options.output, options.format)
     destination.expect(getattr(model, "rule", None), labels=options.model.endswith(FLAG))
+    more = {}
+    if getattr(options, "checkpoint", None) is not None:
+        more["checkpoint"] = options.checkpoint
+        if Path(options.checkpoint).resolve() == Path(options.output).resolve():
+            options.usage("--checkpoint and -o cannot be the same folder")
     start = time.perf_counter()
     with Interrupts() as interrupts:
-        embedding = trained(model, options.input, options.progress)
+        source = source_of(options.model, options.input)
+        embedding = trained(model, source, progress=options.progress, **more)
         with interrupts.deferred():
             destination.write(embedding)
     interrupted = interrupts.count > 0
@@ -121,8 +135,17 @@ def run(options: argparse.Namespace) -> int:
     return cli.INTERRUPTED if interrupted else cli.DONE
 
 
-def trained(model: Any, text: str, progress: bool | None) -> "Embedding":
-    """Return what the model learns from the text, also if Ctrl-C ends it early.
+def source_of(model: str, text: str) -> object:
+    """Return the path of a text, or the counts in a folder."""
+    if model not in COUNTING or not Path(text).is_dir():
+        return text
+    from firth.counts import Counts
+
+    return Counts.load(text)
+
+
+def trained(model: Any, source: object, **options: Any) -> "Embedding":
+    """Return what the model learns from a text or counts, also if Ctrl-C ends it early.
 
     Raises
     ------
@@ -130,7 +153,7 @@ def trained(model: Any, text: str, progress: bool | None) -> "Embedding":
         Ctrl-C came before there was anything to keep.
     """
     try:
-        embedding: Embedding = model.fit(text, progress=progress)
+        embedding: Embedding = model.fit(source, **options)
     except KeyboardInterrupt as stop:
         embedding = getattr(stop, "embedding", None)  # type: ignore[assignment]
         if embedding is None:

@@ -64,13 +64,15 @@ def corpus_of(model: Any, source: object, progress: bool | None) -> Corpus:
     return source
 
 
-def copy_rows(table: Floats, keys: list[str], earlier: Embedding, rows: Floats) -> None:
-    """Put the rows that an earlier embedding has for some of the keys into a table of the keys."""
+def copy_rows(
+    table: Floats, keys: list[str], earlier: Embedding, rows: Floats, share: float = 1.0
+) -> None:
+    """Put a share of the rows that an earlier embedding has for some of the keys into a table."""
     index = earlier.index
     known = [(row, index[key]) for row, key in enumerate(keys) if key in index]
     for first in range(0, len(known), _WORDS):
         to, where = np.array(known[first : first + _WORDS]).T
-        table[to] = rows[where]
+        table[to] = rows[where] * np.float32(share)
 
 
 def greatest_share(shares: Doubles, bags: Bags) -> float:

@@ -1,0 +1,84 @@
+"""``firth train glove``: from a text or counts to a file, checkpoints, what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+import firth
+from firth import Corpus, Counts, GloVe
+from firth.cli import train
+
+FLAGS = ["--dim", 4, "--window", 3, "--min-count", 1, "--threads", 1]
+MODEL = GloVe(dim=4, window=3, min_count=1, epochs=3, threads=1)
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("the cat and the dog\nthe dog and the cats\n" * 20)
+    return path
+
+
+def test_glove_of_a_text(call, text, tmp_path):
+    out = tmp_path / "out"
+    code, shown, err = call("train", "glove", text, "-o", out, *FLAGS, "--epochs", 3, "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(shown)["keys"] == 5
+    emb, expected = firth.load(out), MODEL.fit(text)
+    assert emb.keys == expected.keys
+    assert emb.metadata == expected.metadata
+    np.testing.assert_array_equal(emb.vectors, expected.vectors)
+
+
+def test_settings_of_glove_are_flags(call, text, tmp_path):
+    flags = ("--weights", "linear", "--no-symmetric", "--vectors", "words", "--x-max", 7)
+    assert call("train", "glove", text, "-o", tmp_path / "out", *FLAGS, *flags) == (0, "", "")
+    metadata = firth.load(tmp_path / "out").metadata
+    names = ("weights", "symmetric", "vectors", "x_max", "memory")
+    assert [metadata[name] for name in names] == ["linear", False, "words", 7.0, None]
+    assert train.flags.parameters(GloVe).keys() == MODEL.__dataclass_fields__.keys()
+    code, _, err = call("train", "glove", text, "-o", tmp_path / "out", "--vectors", "both")
+    assert code == 2
+    assert "argument --vectors: invalid choice: 'both'" in err
+
+
+def test_glove_of_a_folder_of_counts(call, text, tmp_path):
+    counts = Counts.of(Corpus.read(text, min_count=1), window=3)
+    counts.save(tmp_path / "counts")
+    argv = ("train", "glove", tmp_path / "counts", "-o", tmp_path / "out", *FLAGS, "--epochs", 3)
+    assert call(*argv) == (0, "", "")
+    np.testing.assert_array_equal(firth.load(tmp_path / "out").vectors, MODEL.fit(text).vectors)
+
+
+def test_a_folder_is_counts_and_nothing_else(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(Counts, "load", lambda path: ["counts of", path], raising=False)
+    assert train.source_of("glove", str(tmp_path)) == ["counts of", str(tmp_path)]
+    assert train.source_of("glove", str(text)) == str(text)
+    assert train.source_of("word2vec", str(tmp_path)) == str(tmp_path)
+
+
+def test_a_checkpoint_is_gone_on_from(call, text, tmp_path):
+    out, path = tmp_path / "out", tmp_path / "saved"
+    argv = ("train", "glove", text, "-o", out, *FLAGS, "--checkpoint", path)
+    MODEL.fit(text, checkpoint=path, callback=lambda epoch, *_: epoch == 2)
+    assert call(*argv, "--epochs", 3) == (0, "", "")
+    np.testing.assert_array_equal(firth.load(out).vectors, MODEL.fit(text).vectors)
+    code, _, err = call(*argv, "--epochs", 3, "--seed", 2)
+    assert code == 1
+    assert err == f"firth: error: GloVe: the checkpoint {path} has seed=1, expected 2\n"
+
+
+def test_a_checkpoint_and_the_output_cannot_be_the_same(call, text, tmp_path):
+    out = tmp_path / "out"
+    code, _, err = call("train", "glove", text, "-o", out, "--checkpoint", f"{out}/../out")
+    assert code == 2
+    assert "--checkpoint and -o cannot be the same folder" in err
+    assert not out.exists()
+
+
+def test_models_without_checkpoints_have_no_such_flag(call, text, tmp_path):
+    argv = ("train", "word2vec", text, "-o", tmp_path / "out", "--checkpoint", tmp_path / "saved")
+    code, _, err = call(*argv)
+    assert code == 2
+    assert "unrecognized arguments: --checkpoint" in err

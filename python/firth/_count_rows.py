@@ -9,10 +9,10 @@ import numpy.typing as npt
 from firth._backend import Hashes, Indices, Longs
 from firth.csr import CSR
 
-BLOCK = 1 << 21  # entries that are looked at together
+BLOCK = 1 << 18  # entries that are looked at together: what is made of them stays in cache
 
 
-def row_blocks(indptr: Longs, most: int = BLOCK) -> Iterator[tuple[int, int]]:
+def row_blocks(indptr: Longs, most: int) -> Iterator[tuple[int, int]]:
     """Cut rows into runs ``[first, last)`` of at most so many entries, or of a single row."""
     first, rows = 0, len(indptr) - 1
     while first < rows:
@@ -84,15 +84,22 @@ def shortened(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
     return array
 
 
+def run_starts(keys: Longs) -> Longs:
+    """Return where runs of the same number begin."""
+    begins = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
+
+
 def add_twins(sums: Hashes, keys: Longs) -> tuple[Longs, Hashes]:
     """Return where different keys begin in sorted ones, and the sums of each.
 
     Raises
     ------
     OverflowError
-        A sum reaches 2**64.
+        A sum comes close to 2**64.
     """
-    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    starts = run_starts(keys)
     if len(starts) == len(keys):
         return starts, sums
     if np.add.reduceat(sums.astype(np.float64), starts).max() >= 2.0**63:

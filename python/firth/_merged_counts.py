@@ -11,6 +11,8 @@ from firth.counts import RULE, Counts
 from firth.csr import CSR
 from firth.vocabulary import Vocabulary
 
+_BLOCK = 1 << 21  # entries that are merged by one call, which needs a row of sums per thread
+
 
 def merged(parts: tuple[Counts, ...], threads: int | None) -> Counts:
     """Add up counts; see `firth.Counts.merge`."""
@@ -69,7 +71,7 @@ def _merge_renumbered(
     indptr = np.zeros(words + 1, np.int64)
     indices = np.empty(int(bounds[-1]), np.int32)  # pages that stay untouched take no memory
     data = np.empty(int(bounds[-1]), np.uint64)
-    for first, last in row_blocks(bounds):
+    for first, last in row_blocks(bounds, _BLOCK):
         pieces = [
             _renumbered(part, rows[first:last], new, words)
             for part, rows, new in zip(parts, old_rows, numbers, strict=True)

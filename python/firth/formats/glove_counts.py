@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Longs
-from firth._count_rows import BLOCK, add_twins, row_blocks, shortened, sorted_rows
+from firth._count_rows import BLOCK, add_twins, row_blocks, run_starts, shortened, sorted_rows
 from firth._errors import FormatError
 from firth._files import atomic_file
 from firth._reading import AnyPath, CheckedReader
@@ -106,11 +106,11 @@ class _Records:
             order = sorted_rows(np.array([len(rows)]), rows, self.words)
             if order is not None:
                 rows, columns, sums = rows[order], columns[order], sums[order]
-            firsts = np.flatnonzero(np.concatenate([[True], rows[1:] != rows[:-1]]))
+            firsts = run_starts(rows)
             many = np.diff(np.append(firsts, len(rows)))
             places = np.arange(len(rows)) + np.repeat(cursors[rows[firsts]] - firsts, many)
             cursors[rows[firsts]] += many
-            if bool((cursors > indptr[1:]).any()):
+            if bool((cursors[rows[firsts]] > indptr[rows[firsts] + 1]).any()):
                 raise FormatError(self.path, "file", "the same records again", "others")
             indices[places], data[places] = columns, sums
         return self._added_up(CSR(indptr, indices, data, self.words))
@@ -170,7 +170,7 @@ class _Records:
         """Sort each row and add up twins, in place."""
         indptr = np.zeros(self.words + 1, np.int64)
         end = 0
-        for first, last in row_blocks(rows.indptr):
+        for first, last in row_blocks(rows.indptr, BLOCK):
             here = slice(int(rows.indptr[first]), int(rows.indptr[last]))
             columns, sums = rows.indices[here], rows.data[here]
             lengths = np.diff(rows.indptr[first : last + 1])
@@ -201,7 +201,7 @@ def write(counts: Counts, path: AnyPath) -> None:
     """Write co-occurrences; see `firth.Counts.write_glove`."""
     sums = counts.sums
     with atomic_file(path) as file:
-        for first, last in row_blocks(sums.indptr):
+        for first, last in row_blocks(sums.indptr, BLOCK):
             here = slice(int(sums.indptr[first]), int(sums.indptr[last]))
             records = np.empty(here.stop - here.start, RECORD)
             rows = np.arange(first + 1, last + 1)

@@ -24,20 +24,33 @@ def merged(parts: tuple[Counts, ...], threads: int | None) -> Counts:
     most_units = sum(int(part.sums.data.max(initial=0)) for part in parts)
     if most_units >= 2**64 or max(most, tokens) >= 2**63:
         raise ValueError("Counts.merge: a sum could reach 2**64, or a number of words 2**63")
+    vocabularies = [part.vocabulary for part in parts]
     words = first.vocabulary.words
     sums = [part.sums for part in parts]
-    if all(part.vocabulary.words == words for part in parts):
-        # Ties of added counts are ties in each, so the order of the words stays right.
-        total = np.sum([part.vocabulary.counts for part in parts], axis=0)
-        vocabulary = Vocabulary._trusted(words, total)
+    if all(vocabulary.words == words for vocabulary in vocabularies):
+        if _is_given(parts):
+            vocabulary = first.vocabulary
+        else:  # ties of added counts are ties in each, so the order of the words stays right
+            total = np.sum([vocabulary.counts for vocabulary in vocabularies], axis=0)
+            vocabulary = Vocabulary._trusted(words, total)
         matrix = kernels.merge_counts(sums, dtype=np.uint64, threads=threads)
     else:
-        vocabulary = first.vocabulary.merge(*(part.vocabulary for part in parts[1:]))
+        vocabulary = first.vocabulary.merge(*vocabularies[1:])
         ids = vocabulary.index
         numbers = [np.array([ids[w] for w in p.vocabulary.words], np.int64) for p in parts]
         matrix = _merge_renumbered(sums, numbers, len(vocabulary), threads)
     rule = {name: getattr(first, name) for name in RULE}
     return Counts(vocabulary, matrix, **rule, tokens=tokens, check=False)
+
+
+def _is_given(parts: tuple[Counts, ...]) -> bool:
+    """Whether texts were read with one vocabulary that is not theirs, as the parts of a corpus are.
+
+    A text's own vocabulary counts the tokens that were read; the counts of a given one are those of
+    the text that it was made from, and adding them up would count that several times.
+    """
+    given = any(int(part.vocabulary.counts.sum()) != part.tokens for part in parts)
+    return given and all(part.vocabulary == parts[0].vocabulary for part in parts)
 
 
 def _check_rule(number: int, part: object, first: Counts) -> None:

@@ -249,11 +249,13 @@ class Counts:
         """Add up counts: those of all the texts together, as in ``Counts.merge(a, b, c)``.
 
         Sums are exact, so the order in which counts are merged, and by twos or all at once, changes
-        nothing. Vocabularies may differ: the result has all words, by their counts added up. A word
-        that ``min_count`` kept out of one part is missing from that part's counts, and the words
-        beside it stood closer together: counts of a corpus in parts are those of the whole only
-        where all were read with one vocabulary (``Corpus.read(..., vocabulary=...)``), and, unless
-        windows end with sentences, only but for the pairs across the cuts.
+        nothing. Vocabularies may differ: the result has all words, by their counts added up. Parts
+        that were read with one given vocabulary keep it as it is.
+
+        A word that ``min_count`` kept out of one part is missing from that part's counts, and the
+        words beside it stood closer together there. Parts of a corpus add up to the counts of the
+        whole if nothing was left out (``min_count=1``) or if all were read with the same vocabulary
+        (``Corpus.encode``); and without ``sentences``, but for the pairs across the cuts.
 
         Parameters
         ----------

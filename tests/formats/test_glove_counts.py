@@ -61,6 +61,29 @@ def test_records_are_what_the_programs_read(tmp_path):
     assert (tmp_path / "vocab").read_bytes().split() == [b"a", b"2", b"b", b"1"]
 
 
+# The text "the cat sat on the mat", "the dog sat", "on the dog the cat sat", one sentence a line,
+# counted by Stanford's programs: vocab_count -min-count 1, cooccur -window-size 3, shuffle -seed 7.
+THEIR_WORDS = b"the 5\nsat 3\ncat 2\ndog 2\non 2\nmat 1\n"
+THEIRS = """
+    2 3 2.0  6 2 0.3333333333333333  6 1 1.0  5 2 1.0  1 3 2.666666666666667
+    5 1 2.6666666666666665  1 2 2.0  3 5 0.5  2 1 2.0  2 6 0.3333333333333333  4 1 3.0  2 5 1.0
+    3 1 2.666666666666667  1 5 2.6666666666666665  2 4 1.3333333333333333  5 4 0.5  1 4 3.0
+    4 5 0.5  1 1 1.0  5 3 0.5  6 5 0.5  1 6 1.0  3 4 0.5  4 3 0.5  4 2 1.3333333333333333
+    5 6 0.5  3 2 2.0
+"""
+
+
+def test_stanfords_counts_of_a_text_are_ours(tmp_path):
+    fields = THEIRS.split()
+    rows = zip(fields[::3], fields[1::3], fields[2::3], strict=True)
+    (tmp_path / "shuffled.bin").write_bytes(records(*rows))
+    (tmp_path / "vocab.txt").write_bytes(THEIR_WORDS)
+    text = "the cat sat on the mat\nthe dog sat\n\non the dog the cat sat\n"
+    ours = Counts.of([text], window=3, min_count=1)
+    theirs = Counts.read_glove(tmp_path / "shuffled.bin", tmp_path / "vocab.txt", window=3)
+    assert same(theirs, ours)
+
+
 def test_a_vocabulary_may_stand_in_any_order(tmp_path):
     """Those programs do not order words of the same count as firth does."""
     (tmp_path / "vocab").write_bytes(b"c 2\nb\xff 2\r\nx y 2\na\t9")

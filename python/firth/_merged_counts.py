@@ -23,7 +23,7 @@ def merged(parts: tuple[Counts, ...], threads: int | None) -> Counts:
     most = sum(int(part.vocabulary.counts.max(initial=0)) for part in parts)
     most_units = sum(int(part.sums.data.max(initial=0)) for part in parts)
     if most_units >= 2**64 or max(most, tokens) >= 2**63:
-        raise ValueError("Counts.merge: a sum could reach 2**64, or a number of words 2**63")
+        raise OverflowError("Counts.merge: a sum could reach 2**64, or a number of words 2**63")
     vocabularies = [part.vocabulary for part in parts]
     words = first.vocabulary.words
     sums = [part.sums for part in parts]

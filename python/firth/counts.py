@@ -267,7 +267,9 @@ class Counts:
         Raises
         ------
         ValueError
-            They differ in the rule; the difference is named. Or a sum could reach 2**64.
+            They differ in the rule; the difference is named.
+        OverflowError
+            A sum could reach 2**64.
 
         Examples
         --------

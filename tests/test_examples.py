@@ -41,6 +41,7 @@ def test_the_docstrings_examples_are_true(name, tmp_path, monkeypatch):
         "firth.kernels._subwords",
         "firth.classifier",
         "firth.corpus",
+        "firth.counts",
         "firth.embedding",
         "firth.models.fasttext",
         "firth.models.fasttext_classifier",

@@ -1,4 +1,4 @@
-"""``firth info PATH``: what a file or folder of vectors holds: format, words, rule, labels."""
+"""``firth info PATH``: what a file or folder holds: format, words, rule, labels."""
 
 import argparse
 from dataclasses import asdict
@@ -11,7 +11,9 @@ from firth.cli import files, flags, output
 
 def arguments(parser: cli.Parser) -> None:
     """Add the options."""
-    parser.add_argument("path", metavar="PATH", help="a firth folder or a file of vectors")
+    parser.add_argument(
+        "path", metavar="PATH", help="a firth folder (of vectors or counts) or a file of vectors"
+    )
     flags.common(parser, json="it")
     parser.set_defaults(run=run)
 
@@ -19,8 +21,11 @@ def arguments(parser: cli.Parser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print one line per fact."""
     from firth import formats
+    from firth.formats import firth
 
     name = options.path
+    if Path(name).is_dir() and firth.kind_in(name) == "counts":
+        return _counts(name, options.json)
     embedding = files.load(name)
     counts, rule = embedding.counts, getattr(embedding, "rule", None)
     facts: dict[str, Any] = {
@@ -44,6 +49,32 @@ def run(options: argparse.Namespace) -> int:
         del facts["counted"]
     for group in ("rule", "classifier", "metadata"):
         facts.update(_flat(group, facts.pop(group) or {}))
+    facts["path"] = Path(name)
+    output.table(facts.items())
+    return cli.DONE
+
+
+def _counts(name: str, json: bool) -> int:
+    """Print what there is to know of a folder of counts."""
+    from firth.counts import RULE, Counts
+
+    counts = Counts.load(name)
+    facts: dict[str, Any] = {
+        "path": name,
+        "format": "firth",
+        "bytes": files.size(name),
+        "kind": "counts",
+        "words": len(counts),
+        "entries": counts.sums.nnz,
+        "tokens": counts.tokens,
+        "rule": {rule: getattr(counts, rule) for rule in RULE},
+        "first": counts.vocabulary.words[:5],
+    }
+    if json:
+        output.as_json(facts, indent=2)
+        return cli.DONE
+    facts["first"] = " ".join(facts["first"])
+    facts.update(_flat("rule", facts.pop("rule")))
     facts["path"] = Path(name)
     output.table(facts.items())
     return cli.DONE

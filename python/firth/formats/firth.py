@@ -7,29 +7,31 @@ UTF-8 would store them if it could ("surrogatepass"), so that every text comes b
 The kind "subword-embedding" adds ``input`` float32 (rows, dim) and, where there, ``output`` float32
 (n, dim) and ``kept`` int32 (buckets,); its rule stands in the configuration. In a "classifier"
 ``output`` is (labels, dim), ``labels`` and ``label_offsets`` hold the labels as keys are held, and
-``label_counts`` int64 (labels,) how often each was seen, where known.
+``label_counts`` int64 (labels,) how often each was seen, where known. The kind "counts" holds no
+vectors: see counts_folder.py.
 config.json repeats what the header says for people and other tools, and must agree with it.
 """
 
 import errno
 import json
 import os
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from firth._errors import FormatError
 from firth._files import atomic_folder
 from firth._reading import AnyPath, CheckedReader
 from firth.embedding import Embedding
-from firth.formats.kinds import KINDS, Kind, Shapes, Tensors, kind_of
+from firth.formats.kinds import COUNTS, KINDS, Config, Kind, Shapes, Tensors, kind_of
 from firth.formats.tensors import read_tensors, write_tensors
 
 CONFIG, MODEL = "config.json", "model.safetensors"
 VERSION = 1
+Made = TypeVar("Made")
 
 
 def sniff(path: Path, head: bytes) -> bool:
@@ -47,24 +49,29 @@ def read(path: AnyPath, limit: int | None = None) -> Embedding:
 
 def write(embedding: Embedding, path: AnyPath) -> None:
     """Write a folder that replaces what firth has written there before, atomically."""
-    blobs = [key.encode("utf-8", "surrogatepass") for key in embedding.keys]
-    offsets = np.zeros(len(blobs) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, blobs), np.int64, len(blobs)), out=offsets[1:])
     kind = kind_of(embedding)
     tensors, entries = KINDS[kind].parts(embedding)
-    tensors["key_offsets"] = offsets
     if embedding.counts is not None:
         tensors["counts"] = embedding.counts
-    tensors["keys"] = np.frombuffer(b"".join(blobs), np.uint8)
+    entries = {"dim": embedding.dim, **entries, "metadata": embedding.metadata}
+    write_folder(path, kind, embedding.keys, tensors, entries)
+
+
+def write_folder(
+    path: AnyPath, kind: str, keys: list[str], tensors: Tensors, entries: dict[str, Any]
+) -> None:
+    """Write keys, tensors and entries of the configuration as a folder of a kind."""
+    blobs = [key.encode("utf-8", "surrogatepass") for key in keys]
+    offsets = np.zeros(len(blobs) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, blobs), np.int64, len(blobs)), out=offsets[1:])
+    tensors = {**tensors, "key_offsets": offsets, "keys": np.frombuffer(b"".join(blobs), np.uint8)}
     config = {
         "format": "firth",
         "version": VERSION,
         "kind": kind,
-        "keys": len(embedding),
-        "dim": embedding.dim,
+        "keys": len(keys),
         **entries,
         "files": [MODEL],
-        "metadata": embedding.metadata,
     }
     try:
         note = json.dumps(config, allow_nan=False)
@@ -77,6 +84,13 @@ def write(embedding: Embedding, path: AnyPath) -> None:
 
 def load(path: AnyPath, *, mmap: bool = True, verify: bool = True) -> Embedding:
     """Load a folder; see `firth.load`."""
+    return read_folder(path, _embedding, mmap=mmap, verify=verify)
+
+
+def read_folder(
+    path: AnyPath, make: Callable[[Path, Config, Tensors], Made], *, mmap: bool, verify: bool
+) -> Made:
+    """Return what ``make`` makes of the tensors' file, the configuration and the tensors."""
     folder = Path(path)
     if not folder.is_dir():
         if not folder.exists():
@@ -86,27 +100,40 @@ def load(path: AnyPath, *, mmap: bool = True, verify: bool = True) -> Embedding:
     while True:
         before = folder.stat()
         try:
-            return _loaded(folder, mmap, verify)
+            config, tensors = _opened(folder, mmap, verify)
+            return make(folder / MODEL, config, tensors)
         except (FormatError, FileNotFoundError):
             after = folder.stat()  # replaced between the opening of its two files: read the new one
             if (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns):
                 raise
 
 
-def _loaded(folder: Path, mmap: bool, verify: bool) -> Embedding:
+def _opened(folder: Path, mmap: bool, verify: bool) -> tuple[Config, Tensors]:
     shown = _config(folder / CONFIG)
     model = folder / MODEL
     tensors, notes = read_tensors(model, mmap, verify=verify)
     config = _parsed(model, notes.get("firth", ""))
     if config != shown:
         raise FormatError(folder / CONFIG, "file", f"what the header of {MODEL} says", "otherwise")
+    return config, tensors
+
+
+def kind_in(path: AnyPath) -> str:
+    """Return the kind that the configuration of a folder names."""
+    return str(_config(Path(path, CONFIG)).get("kind"))
+
+
+def _embedding(model: Path, config: Config, tensors: Tensors) -> Embedding:
     name = config.get("kind")
     if config.get("version") != VERSION or not isinstance(name, str) or name not in KINDS:
         found = f"version {config.get('version')!r} of kind {name!r}"
-        raise FormatError(folder / CONFIG, "version", f"version {VERSION} of an embedding", found)
+        if name == COUNTS:
+            found += " (firth.Counts.load reads it)"
+        place = model.with_name(CONFIG)
+        raise FormatError(place, "version", f"version {VERSION} of an embedding", found)
     kind = KINDS[name]
-    _check_tensors(model, tensors, config, kind)
-    keys = _keys(model, tensors["keys"], tensors["key_offsets"])
+    _check_embedding(model, tensors, config, kind)
+    keys = keys_of(model, tensors)
     try:
         return kind.make(keys, tensors, config)
     except ValueError as error:
@@ -132,7 +159,7 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
     return config
 
 
-def _check_tensors(path: Path, tensors: Tensors, config: dict[str, Any], kind: Kind) -> None:
+def _check_embedding(path: Path, tensors: Tensors, config: Config, kind: Kind) -> None:
     count, dim = config.get("keys"), config.get("dim")
     if type(count) is not int or type(dim) is not int or dim < 1:
         raise FormatError(path, "configuration", "keys and dim", f"{count!r} and {dim!r}")
@@ -142,13 +169,18 @@ def _check_tensors(path: Path, tensors: Tensors, config: dict[str, Any], kind: K
         shapes = kind.shapes(config, tensors)
     except (TypeError, ValueError) as error:
         raise FormatError(path, "configuration", "what tensors follow from", str(error)) from None
+    if "counts" in tensors:
+        shapes["counts"] = ("int64", (count,))
+    check_tensors(path, tensors, count, shapes)
+
+
+def check_tensors(path: Path, tensors: Tensors, keys: int, shapes: Shapes) -> None:
+    """Raise unless a file has tensors of these dtypes and shapes, those of keys, and no others."""
     expected: Shapes = {
         **shapes,
-        "key_offsets": ("int64", (count + 1,)),
+        "key_offsets": ("int64", (keys + 1,)),
         "keys": ("uint8", (tensors["keys"].size if "keys" in tensors else 0,)),
     }
-    if "counts" in tensors:
-        expected["counts"] = ("int64", (count,))
     for name in expected.keys() | tensors.keys():
         wanted = expected.get(name)
         found = (tensors[name].dtype.name, tensors[name].shape) if name in tensors else None
@@ -156,8 +188,9 @@ def _check_tensors(path: Path, tensors: Tensors, config: dict[str, Any], kind: K
             raise FormatError(path, f"tensor {name!r}", str(wanted), str(found))
 
 
-def _keys(path: Path, blob: npt.NDArray[Any], offsets: npt.NDArray[Any]) -> list[str]:
+def keys_of(path: Path, tensors: Tensors) -> list[str]:
     """Cut the keys out of the decoded text: the characters before each offset are counted first."""
+    blob, offsets = tensors["keys"], tensors["key_offsets"]
     if offsets[0] != 0 or offsets[-1] != blob.size or (np.diff(offsets) < 0).any():
         raise FormatError(path, "tensor 'key_offsets'", f"ascending 0 to {blob.size}", "others")
     begins = (blob & 0xC0) != 0x80  # the other bytes continue a character

@@ -16,6 +16,7 @@ from firth.subwords import Subwords
 Tensors = dict[str, npt.NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # dtype and shape by name
 Config = Mapping[str, Any]
+COUNTS = "counts"  # the kind of folders without vectors, which counts_folder.py reads and writes
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,22 @@ def test_no_tokens_are_an_empty_matrix_and_a_lone_word_has_no_company(on):
             assert (found.nnz, found.data.dtype) == (0, np.float32)
 
 
+@given(problem=problems(), data=st.data())
+def test_array_code_finds_the_places_of_some_words(problem, data):
+    words, sentences, _ = problem
+    ids, _ = corpus_of(sentences)
+    begin, end = sorted(data.draw(st.integers(0, len(ids))) for _ in range(2))
+    first, last = sorted(data.draw(st.integers(0, words)) for _ in range(2))
+    span = {"begin": begin, "end": end, "words": words, "first": first, "last": last}
+    starts, places = _arrays.places(ids=ids, **span, threads=1)
+    found = [places[a:b].tolist() for a, b in itertools.pairwise(starts)]
+    part = ids[begin:end]
+    assert found == [
+        np.flatnonzero(part == word).tolist() if first <= word < last else []
+        for word in range(words)
+    ]
+
+
 # ---- the rule ----------------------------------------------------------------------------------
 
 

@@ -17,13 +17,27 @@ def _library_of(array: Any) -> Any:
     return np if isinstance(array, np.ndarray) else importlib.import_module("cupy")
 
 
-def places(*, ids: Ids, begin: int, end: int, words: int, threads: int) -> tuple[Longs, Ids]:
-    """Return where each word stands, by a stable sort."""
+def places(
+    *,
+    ids: Ids,
+    begin: int,
+    end: int,
+    words: int,
+    threads: int,
+    first: int = 0,
+    last: int | None = None,
+) -> tuple[Longs, Ids]:
+    """Return where words [first, last) stand, by a stable sort."""
     xp: Any = _library_of(ids)
     part = ids[begin:end]
+    at = None
+    if first > 0 or (last is not None and last < words):
+        at = xp.flatnonzero((part >= first) & (part < (words if last is None else last)))
+        part = part[at]
     starts = xp.zeros(words + 1, np.int64)
     xp.cumsum(xp.bincount(part, minlength=words), out=starts[1:])
-    return starts, xp.argsort(part, kind="stable").astype(np.uint32)
+    order = xp.argsort(part, kind="stable")
+    return starts, (order if at is None else at[order]).astype(np.uint32)
 
 
 def cooccurrence(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Hashes, Ids, Longs, backend_of
+from firth._reading import AnyPath
 from firth.csr import CSR
 from firth.kernels._arguments import (
     array_module,
@@ -87,7 +88,7 @@ def cooccurrence(
     symmetric: bool = True,
     dtype: npt.DTypeLike = np.float32,
     memory: int | str | None = None,
-    folder: str | None = None,
+    folder: AnyPath | None = None,
     part: tuple[int, int] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -174,6 +175,11 @@ def cooccurrence(
     contiguous(_NAME, "ids", ids)
     begin, end = part_of(_NAME, part, len(ids))
     workers = number_of_threads(_NAME, threads)
+    budget = None
+    if memory is not None:
+        from firth.kernels._arguments import number_of_bytes
+
+        budget = number_of_bytes(_NAME, "memory", memory)
     xp = array_module(_NAME, ids=ids, offsets=offsets)
     if len(ids) and int(ids.max()) >= words:
         place = int((ids >= words).argmax())
@@ -185,10 +191,10 @@ def cooccurrence(
     if begin == end:
         return CSR(xp.zeros(words + 1, np.int64), xp.zeros(0, np.int32), xp.zeros(0, kind))
     module = backend_of(ids, backend=backend)
-    if memory is not None:
+    if budget is not None:
         from firth.kernels._runs import counted_within
 
-        found: CSR = counted_within(
+        return counted_within(
             ids,
             breaks,
             words=words,
@@ -197,14 +203,13 @@ def cooccurrence(
             symmetric=symmetric,
             kind=kind,
             part=(begin, end),
-            memory=memory,
+            memory=budget,
             folder=folder,
             workers=workers,
             progress=progress,
             backend=module,
             isa=isa or "",
         )
-        return found
 
     def counted(first: int, last: int, dtype: int) -> CSR:
         starts, places = module.places(ids=ids, begin=first, end=last, words=words, threads=workers)

@@ -79,3 +79,50 @@ def keys_and_vectors(draw, keys):
     names = draw(st.lists(keys, unique=True, min_size=1, max_size=8))
     dim = draw(st.integers(1, 5))
     return names, draw(arrays.arrays(np.float32, (len(names), dim), elements=finite))
+
+
+# ---- counts -------------------------------------------------------------------------------------
+
+WEIGHTS = ["distance", "uniform", "linear"]
+
+
+@st.composite
+def sentences_of_ids(draw, most_words=40):
+    """Draw how many words there are, and sentences of them, of which some are empty."""
+    words = draw(st.integers(1, most_words))
+    lengths = draw(st.lists(st.sampled_from([0, 1, 2, 5, 40, 63, 64, 65, 130]), max_size=5))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    some = draw(st.integers(1, words))  # words that are used, so that some rows are empty
+    return words, [rng.integers(0, some, length).astype(np.uint32) for length in lengths]
+
+
+@st.composite
+def sums_of_words(draw, rows, columns, most=2**62):
+    """Draw counts, {(row, column): sum}."""
+    pairs = st.tuples(st.integers(0, rows - 1), st.integers(0, columns - 1))
+    return draw(st.dictionaries(pairs, st.integers(1, most), max_size=30))
+
+
+# ---- glove --------------------------------------------------------------------------------------
+
+
+@st.composite
+def fits(draw):
+    """Draw a few counts with tables and settings that reach the corners of the kernel."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    rows, columns = (draw(st.sampled_from([1, 2, 3, 9, 20])) for _ in range(2))
+    dense = draw(st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+    largest = draw(st.sampled_from([2, 30, 10_000]))
+    pairs = np.argwhere(rng.random((rows, columns)) < dense).tolist()
+    values = rng.uniform(0.02, largest, len(pairs)).astype(np.float32)
+    return {
+        "shape": (rows, columns),
+        "counts": dict(zip(map(tuple, pairs), values.tolist(), strict=True)),
+        "dim": draw(st.sampled_from([1, 2, 13, 14, 15, 16, 30, 31, 46, 50, 100, 126])),
+        "groups": draw(st.integers(1, min(rows, columns))),
+        "seed": draw(st.integers(0, 2**64 - 1)),
+        "epoch": draw(st.integers(0, 2**32 - 1)),
+        "lr": draw(st.sampled_from([0.01, 0.05, 0.1])),
+        "x_max": draw(st.sampled_from([1.0, 10.0, 100.0])),
+        "alpha": draw(st.sampled_from([0.0, 0.5, 0.75, 1.0])),
+    }

@@ -57,7 +57,7 @@ def test_a_kernel_stands_in_every_place(kernel):
         f"cpp/kernels/{word}.cc": re.search(defined, read(f"cpp/kernels/{word}.cc")),
         f"cpp/bindings/{word}.cc": re.search(bound, read(f"cpp/bindings/{word}.cc")),
         **{f"python/firth/{file}": kernel in functions(f"python/firth/{file}") for file in python},
-        "tests/oracle.py": kernel in functions("tests/oracle.py"),
+        f"tests/oracle/_{word}.py": kernel in functions(f"tests/oracle/_{word}.py"),
         f"tests/kernels/test_{kernel}.py": read(f"tests/kernels/test_{kernel}.py"),
         f"bench/native/{word}.cc": read(f"bench/native/{word}.cc"),
     }

@@ -35,7 +35,9 @@ def test_the_docstrings_examples_are_true(name, tmp_path, monkeypatch):
     [
         "firth.formats",
         "firth.kernels._classification",
+        "firth.kernels._cooccurrence",
         "firth.kernels._cosine",
+        "firth.kernels._glove",
         "firth.kernels._merge",
         "firth.kernels._prepared",
         "firth.kernels._subwords",

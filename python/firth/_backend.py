@@ -197,13 +197,15 @@ class Backend(Protocol):
 
     # cooccurrence
 
-    def places(
-        self, *, ids: Ids, begin: int, end: int, words: int, at_once: bool, threads: int
-    ) -> tuple[Longs, Ids, int]:
-        """Return where words stand in ``ids[begin:end]``: starts (words + 1,), places, frequent.
+    FREQUENT_WORDS: int  # at most as many can be counted along the corpus; 0: none
 
-        Places are counted from ``begin`` and rise for each word. If all is to be counted at once,
-        a backend may leave out the first ``frequent`` words.
+    def places(
+        self, *, ids: Ids, begin: int, end: int, words: int, first: int, last: int, threads: int
+    ) -> tuple[Longs, Ids]:
+        """Return where words [first, last) stand in ``ids[begin:end]``: starts, and places.
+
+        Starts are (words + 1,); other words have no places. Places are counted from ``begin`` and
+        rise for each word.
         """
 
     def cooccurrence(
@@ -227,7 +229,9 @@ class Backend(Protocol):
     ) -> tuple[Longs, Indices, Any]:
         """Return rows [first, last) as indptr (last - first + 1,), indices and data.
 
-        ``breaks`` is (tokens // 64 + 2,), or (0,) without sentences; ``weights`` (window,) are
+        The first ``frequent`` words have no places: their company is counted along the corpus, all
+        of which is counted then, on both sides; 0 where parts of it are. ``breaks`` is (tokens //
+        64 + 2,), or (0,) without sentences; ``weights`` (window,) are
         multiples of 1 / unit; ``progress`` gets the places that were read. Data are numbered
         float32, float64 and uint64, the last of sums that are not divided by the unit.
         """

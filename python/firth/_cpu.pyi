@@ -134,9 +134,11 @@ def classification(
 
 # cooccurrence
 
+FREQUENT_WORDS: int
+
 def places(
-    *, ids: Ids, begin: int, end: int, words: int, at_once: bool, threads: int
-) -> tuple[Longs, Ids, int]: ...
+    *, ids: Ids, begin: int, end: int, words: int, first: int, last: int, threads: int
+) -> tuple[Longs, Ids]: ...
 def cooccurrence(
     *,
     ids: Ids,

@@ -5,7 +5,9 @@ and are ignored.
 """
 
 from firth._arrays._classification import classification
+from firth._arrays._cooccurrence import cooccurrence, merge_counts, places
 from firth._arrays._cosine import prepare, topk
+from firth._arrays._glove import glove
 from firth._arrays._negative_sampling import alias_table, negative_sampling
 from firth._arrays._subwords import arrow_rows, bag_means, lines, subword_means, subwords
 from firth._arrays._tokens import WordCounter, tokens
@@ -16,8 +18,12 @@ __all__ = [
     "arrow_rows",
     "bag_means",
     "classification",
+    "cooccurrence",
+    "glove",
     "lines",
+    "merge_counts",
     "negative_sampling",
+    "places",
     "prepare",
     "subword_means",
     "subwords",

@@ -1,4 +1,4 @@
-"""The checks of arguments that topk, prepare and merge_topk share."""
+"""The checks of arguments that the kernels share."""
 
 import importlib
 from typing import Any
@@ -103,3 +103,79 @@ def _fits(found: tuple[int, ...], wanted: Any) -> bool:
 def not_finite(function: str, name: str, row: int) -> ValueError:
     """Return the error for a row that a backend reported."""
     return ValueError(f"{function}: {name}[{row}] is not finite: it has NaN or infinite values")
+
+
+def flag(function: str, name: str, value: object) -> bool:
+    """Return whether it is True; a text or a number is no flag."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{function}: {name}={shown(value)} is not False or True")
+    return bool(value)
+
+
+def real(function: str, name: str, value: Any, least: float, most: float) -> float:
+    """Return a number in [least, most] as a float."""
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{function}: {name} must be a number, got {type(value).__name__}")
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond all floats
+        number = float("inf")
+    except TypeError:  # an array of several
+        raise TypeError(f"{function}: {name} must be a number, got {shown(value)}") from None
+    if not least <= number <= most:
+        raise ValueError(f"{function}: {name}={number:g} is not between {least:g} and {most:g}")
+    return number
+
+
+def whole(function: str, name: str, value: object, least: int, most: int) -> int:
+    """Return a whole number in [least, most] as an int."""
+    number = integer(function, name, value)
+    if not least <= number <= most:
+        raise ValueError(f"{function}: {name}={number} is not between {least} and {most}")
+    return number
+
+
+def contiguous(function: str, name: str, array: Any) -> None:
+    """Raise unless numbers lie side by side, and where numbers of their size should."""
+    if not (array.flags.c_contiguous and getattr(array.flags, "aligned", True)):
+        raise ValueError(f"{function}: {name} must be C-contiguous and aligned")
+
+
+def rising(function: str, name: str, array: Any, last: int) -> None:
+    """Raise unless numbers go from 0 to the last one and never fall."""
+    if len(array) == 0 or int(array[0]) != 0 or int(array[-1]) != last:
+        ends = f"from {int(array[0])} to {int(array[-1])}" if len(array) else "nowhere"
+        raise ValueError(f"{function}: {name} goes {ends}, expected from 0 to {last}")
+    falls = array[1:] < array[:-1]
+    if bool(falls.any()):
+        place = int(falls.argmax()) + 1
+        raise ValueError(
+            f"{function}: {name}[{place}] is {array[place]}, below the {array[place - 1]} before it"
+        )
+
+
+def dtype_of(function: str, dtype: Any, choices: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
+    """Return a dtype that is among the choices."""
+    kind: np.dtype[Any] | None
+    try:
+        kind = np.dtype(dtype) if dtype is not None else None  # which numpy takes for float64
+    except TypeError:
+        kind = None
+    if kind is None or kind not in choices:
+        *first, last = (choice.name for choice in choices)
+        what = shown(dtype) if kind is None else kind
+        raise TypeError(f"{function}: dtype must be {', '.join(first)} or {last}, got {what}")
+    chosen: np.dtype[Any] = kind
+    return chosen
+
+
+def part_of(function: str, part: object, many: int) -> tuple[int, int]:
+    """Return where a part begins and ends; None is the whole."""
+    if part is None:
+        return 0, many
+    if not isinstance(part, (tuple, list)) or len(part) != 2:
+        raise TypeError(f"{function}: part={shown(part)} is not a pair of places")
+    begin, end = (integer(function, "part", place) for place in part)
+    if not 0 <= begin <= end <= many:
+        raise ValueError(f"{function}: part=({begin}, {end}) does not rise within 0 and {many}")
+    return begin, end

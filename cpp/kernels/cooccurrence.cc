@@ -51,11 +51,25 @@ struct Row {
   }
 };
 
+// Calls `work` with the window as a constant where it is one of those most used, so that loops over it are written out,
+// else with 0.
+template <i64 kNumber>
+struct Constant {
+  static constexpr i64 value = kNumber;
+};
+template <class Work>
+void for_window(u32 window, const Work& work) {
+  if (window == 5) return work(Constant<5>());
+  if (window == 10) return work(Constant<10>());
+  if (window == 15) return work(Constant<15>());
+  work(Constant<0>());
+}
+
 // Adds up the company of some places of one word.
-template <class Sum, bool kMarks>
+template <class Sum, bool kMarks, i64 kWindow>
 i64 count(const Cooccurrence& a, Range places, i64 entries) {
   const Row<Sum> row(a.scratch, a.words);
-  const i64 window = static_cast<i64>(a.window), last = a.starts[a.words] - 1;
+  const i64 window = kWindow ? kWindow : static_cast<i64>(a.window), last = a.starts[a.words] - 1;
   Sum weights[kMaxWindow];
   for (i64 d = 0; d < window; ++d) weights[d] = static_cast<Sum>(a.weights[d]);
   for (i64 i = places.begin; i < places.end; ++i) {
@@ -66,7 +80,7 @@ i64 count(const Cooccurrence& a, Range places, i64 entries) {
     const u32* id = a.ids + t;
     const i64 before = a.symmetric ? reach_before(a, t) : 0, after = reach_after(a, t);
     if (before == window && after == window) {
-#pragma GCC unroll 5
+#pragma GCC unroll 15
       for (i64 d = 1; d <= window; ++d) {
         row.template add<kMarks>(id[-d], weights[d - 1]);
         row.template add<kMarks>(id[d], weights[d - 1]);
@@ -81,10 +95,11 @@ i64 count(const Cooccurrence& a, Range places, i64 entries) {
 
 // Adds up what stands before the frequent words of some places in a table that is so narrow that it lies in cache, with
 // a row and a column for all other words, then adds that to the sums.
-template <class Sum>
+template <class Sum, i64 kWindow>
 void count_frequent_in(const FrequentCounts& f, Range places) {
   const Cooccurrence& a = *f.of;
-  const i64 window = static_cast<i64>(a.window), other = f.frequent, stride = frequent_stride(other);
+  const i64 window = kWindow ? kWindow : static_cast<i64>(a.window), other = f.frequent,
+            stride = frequent_stride(other);
   Sum* table = static_cast<Sum*>(f.scratch);
   u32* ids = reinterpret_cast<u32*>(static_cast<u64*>(f.scratch) + (other + 1) * stride);
   u32* found = ids + kFrequentPiece + kMaxWindow;
@@ -103,8 +118,12 @@ void count_frequent_in(const FrequentCounts& f, Range places) {
       const u32* id = ids + found[i];
       Sum* row = table + static_cast<i64>(*id) * stride;
       const i64 before = reach_before(a, first + static_cast<i64>(found[i]));
-#pragma GCC unroll 5
-      for (i64 d = 1; d <= before; ++d) row[id[-d]] += weights[d - 1];
+      if (before == window) {
+#pragma GCC unroll 15
+        for (i64 d = 1; d <= window; ++d) row[id[-d]] += weights[d - 1];
+      } else {
+        for (i64 d = 1; d <= before; ++d) row[id[-d]] += weights[d - 1];
+      }
     }
   }
   for (i64 r = 0; r < other; ++r) {
@@ -118,10 +137,11 @@ void count_frequent_in(const FrequentCounts& f, Range places) {
 i64 count_frequent(const FrequentCounts& f, Range places) {
   u64 most = 0;  // that a place can add to a sum
   for (u32 d = 0; d < f.of->window; ++d) most += f.of->weights[d];
-  if (static_cast<u64>(places.end - places.begin) <= 0xffffffffu / most)
-    count_frequent_in<u32>(f, places);
-  else
-    count_frequent_in<u64>(f, places);
+  const bool is_narrow = static_cast<u64>(places.end - places.begin) <= 0xffffffffu / most;
+  for_window(f.of->window, [&](auto window) {
+    constexpr i64 kWindow = decltype(window)::value;
+    is_narrow ? count_frequent_in<u32, kWindow>(f, places) : count_frequent_in<u64, kWindow>(f, places);
+  });
   return places.end - places.begin;
 }
 
@@ -144,9 +164,13 @@ void cooccurrence(const Cooccurrence& a, Range places) {
     if (begin < end) {
       const bool is_narrow = end - begin <= narrow, marks = (end - begin) * company < a.words / 2;
       const Range mine = {begin, end};
-      entries = is_narrow ? marks ? count<u32, true>(a, mine, entries) : count<u32, false>(a, mine, entries)
-                : marks   ? count<u64, true>(a, mine, entries)
-                          : count<u64, false>(a, mine, entries);
+      for_window(a.window, [&](auto window) {
+        constexpr i64 kWindow = decltype(window)::value;
+        entries = is_narrow ? marks ? count<u32, true, kWindow>(a, mine, entries)
+                                    : count<u32, false, kWindow>(a, mine, entries)
+                  : marks   ? count<u64, true, kWindow>(a, mine, entries)
+                            : count<u64, false, kWindow>(a, mine, entries);
+      });
     }
     found.ends[found.rows++] = entries;
   }

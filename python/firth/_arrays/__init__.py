@@ -5,7 +5,7 @@ and are ignored.
 """
 
 from firth._arrays._classification import classification
-from firth._arrays._cooccurrence import cooccurrence, merge_counts, places
+from firth._arrays._cooccurrence import FREQUENT_WORDS, cooccurrence, merge_counts, places
 from firth._arrays._cosine import prepare, topk
 from firth._arrays._glove import glove
 from firth._arrays._negative_sampling import alias_table, negative_sampling
@@ -13,6 +13,7 @@ from firth._arrays._subwords import arrow_rows, bag_means, lines, subword_means,
 from firth._arrays._tokens import WordCounter, tokens
 
 __all__ = [
+    "FREQUENT_WORDS",
     "WordCounter",
     "alias_table",
     "arrow_rows",

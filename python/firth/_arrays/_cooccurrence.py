@@ -9,6 +9,7 @@ import numpy as np
 
 from firth._backend import Hashes, Ids, Indices, Longs
 
+FREQUENT_WORDS = 0  # counting along the corpus would gain nothing here
 _BLOCK_PAIRS = 2**20  # that are in memory at a time
 _DTYPES = (np.float32, np.float64, np.uint64)
 
@@ -23,16 +24,16 @@ def places(
     begin: int,
     end: int,
     words: int,
+    first: int,
+    last: int,
     threads: int,
-    first: int = 0,
-    last: int | None = None,
 ) -> tuple[Longs, Ids]:
     """Return where words [first, last) stand, by a stable sort."""
     xp: Any = _library_of(ids)
     part = ids[begin:end]
     at = None
-    if first > 0 or (last is not None and last < words):
-        at = xp.flatnonzero((part >= first) & (part < (words if last is None else last)))
+    if first > 0 or last < words:
+        at = xp.flatnonzero((part >= first) & (part < last))
         part = part[at]
     starts = xp.zeros(words + 1, np.int64)
     xp.cumsum(xp.bincount(part, minlength=words), out=starts[1:])
@@ -46,6 +47,7 @@ def cooccurrence(
     breaks: Hashes,
     starts: Longs,
     places: Ids,
+    frequent: int,
     origin: int,
     first: int,
     last: int,

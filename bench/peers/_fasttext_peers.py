@@ -4,8 +4,6 @@ A way is called without arguments and returns the CPU seconds it took. Each func
 ways by name, after it has seen to it that all answer the same; who is not installed is told.
 """
 
-import functools
-import importlib
 import os
 import resource
 import shutil
@@ -17,24 +15,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+from _measure import imported, way
 
 import firth
-
-HERE = Path(__file__).parent
-
-
-@functools.cache
-def imported(name):
-    """Return a module, or None and say so; fasttext.py of this folder does not hide fasttext."""
-    kept = sys.path[:]
-    sys.path[:] = [folder for folder in kept if Path(folder).resolve() != HERE]
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        print(f"{name} is left out: {error}")
-        return None
-    finally:
-        sys.path[:] = kept
 
 
 def program():
@@ -43,30 +26,6 @@ def program():
     if found is None:
         print("the program fasttext is left out: set $FASTTEXT or put it on PATH")
     return found
-
-
-def way(task, times=1):
-    """Return a way of doing a task, so many times one after the other if it is short."""
-
-    def seconds():
-        start = time.process_time()
-        for _ in range(times):
-            task()
-        return (time.process_time() - start) / times
-
-    return seconds
-
-
-def in_turn(ways, rounds, warm=True):
-    """Return the median of each way's CPU seconds, the ways taken in turn, forth and back.
-
-    A first round that warms caches is not counted.
-    """
-    spent = {name: [] for name in ways}
-    for turn in range(rounds + warm):
-        for name in list(ways)[:: -1 if turn % 2 else 1]:
-            spent[name].append(ways[name]())
-    return {name: statistics.median(values[warm:]) for name, values in spent.items()}
 
 
 # ---- hashing ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What was measured on this machine: bench/results/<machine>.json, one entry a task."""
+"""What was measured on this machine: bench/results/<machine>/<task>.json."""
 
 import json
 import os
@@ -22,20 +22,25 @@ def processor() -> str:
 
 
 def save(task: str, result: dict[str, Any]) -> Path:
-    """Put a task's result into this machine's file; what other tasks measured stays."""
+    """Write a task's result into this machine's folder; what other tasks measured stays."""
     name = processor()
-    path = FOLDER / (re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") + ".json")
-    FOLDER.mkdir(exist_ok=True)
-    known = json.loads(path.read_text()) if path.exists() else {}
-    known["processor"] = name
-    known[task] = {
+    path = FOLDER / _slug(name) / f"{_slug(task)}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = {
+        "processor": name,
+        "task": task,
         "date": datetime.now(UTC).date().isoformat(),
         "python": platform.python_version(),
         "cores": len(os.sched_getaffinity(0)),
         **result,
     }
-    path.write_text(_brief(json.dumps(known, indent=2)) + "\n")
+    path.write_text(_brief(json.dumps(entry, indent=2)) + "\n")
     return path
+
+
+def _slug(text: str) -> str:
+    """Return a text as a file name: what is neither letter nor digit becomes a hyphen."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _brief(text: str) -> str:

@@ -111,7 +111,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>.json")
+    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>/")
     options = parser.parse_args()
     program = os.environ.get("FASTTEXT") or shutil.which("fasttext")
     if program is None:

@@ -28,6 +28,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import _fasttext_peers as peers  # noqa: E402
 from _fasttext_quality import quality  # noqa: E402
+from _measure import in_turn  # noqa: E402
 from _results import save  # noqa: E402
 from _texts import beginning, bundled  # noqa: E402
 
@@ -57,7 +58,7 @@ def hashing(vocabulary, rule, options):
             peers.hashing_as_floret(words, rule, folder),
         ):
             print(f"hashing {len(words)} words to {ids} ids")
-            report |= shown(peers.in_turn(ways, options.rounds), ids, "n-grams")
+            report |= shown(in_turn(ways, options.rounds), ids, "n-grams")
     return report
 
 
@@ -70,7 +71,7 @@ def unseen(vocabulary, rule, options):
         ways = peers.unseen(path, words)
         path.unlink()
     print(f"vectors of {len(words)} unseen words, dim {options.dim}, {rule.buckets} buckets")
-    report = shown(peers.in_turn(ways, options.rounds), len(words), "words")
+    report = shown(in_turn(ways, options.rounds), len(words), "words")
     return {"words": len(words), "dim": options.dim, **report}
 
 
@@ -80,7 +81,7 @@ def training(text, rule, options):
     with beginning(text, options.tokens) as part:
         ways, words = peers.training(part.name, rule, settings)
         print(f"one epoch of skip-gram, {words} words, dim {options.dim}, {rule.buckets} buckets")
-        spent = peers.in_turn(ways, options.rounds, warm=False)
+        spent = in_turn(ways, options.rounds, warm=False)
         if options.original and (seconds := peers.original(part.name, rule, settings)):
             spent["fastText, epoch"] = seconds
     return {"words": words, "dim": options.dim, **shown(spent, words, "words")}
@@ -121,7 +122,7 @@ def arguments():
     parser.add_argument("--quality", nargs="+", metavar="FILE", default=[],
                         help="what firth reads, or .npz (keys, vectors, words)")  # fmt: skip
     parser.add_argument("--data", type=Path, help="wordsim/ and analogy/ are in it")
-    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>.json")
+    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>/")
     options = parser.parse_args()
     if options.quality and not options.data:
         parser.error("--quality needs --data")

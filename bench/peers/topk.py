@@ -211,7 +211,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peers", nargs="+", default=names, choices=names, metavar="NAME",
                         help=f"besides firth: {'; '.join(names)}")  # fmt: skip
     parser.add_argument("--memory", action="store_true", help="measure firth's memory, too")
-    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>.json")
+    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>/")
     options = parser.parse_args()
     if options.data != "gaussian" and options.dim:
         parser.error("--dim: the file says what it is")

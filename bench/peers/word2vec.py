@@ -118,7 +118,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>.json")
+    parser.add_argument("--save", action="store_true", help="write bench/results/<machine>/")
     options = parser.parse_args()
     text = options.text or bundled()
     print(f"firth {firth.__version__}, gensim {gensim.__version__}, one thread, CPU seconds")

@@ -53,42 +53,58 @@ std::function<void()> reporter(const py::object& progress, std::atomic<i64>& don
   return [&progress, &done] { progress(done.load()); };
 }
 
-// (starts (words + 1,) int64, places (part,) uint32 less `begin`): where each word stands in ids[begin, end).
-py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, int threads) {
+// (starts (words + 1,) int64, places (part,) uint32 less `begin`): where each word of [first, last) stands in
+// ids[begin, end). The other words have no places; theirs are all written to one spare place, since a branch here could
+// not be predicted.
+py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, i64 first, i64 last, int threads) {
   constexpr i64 kStep = i64{1} << 21;  // tokens of a slice before Ctrl-C is looked for
+  constexpr i64 kApart = 16;           // spare places of slices lie in cache lines of their own
   const i64 tokens = end - begin, slices = workers_for(tokens, kStep, threads);
   const std::size_t many = static_cast<std::size_t>(words);
+  const u32 low = static_cast<u32>(first), span = static_cast<u32>(last - first);
   Array<i64> starts(words + 1);
-  Pages places_(4 * static_cast<std::size_t>(tokens));
   std::vector<std::vector<u32>> next(static_cast<std::size_t>(slices), std::vector<u32>(many));
   const auto over = [&](const auto& work) {
     const i64 longest = (tokens + slices - 1) / slices;
     for (i64 from = 0; from < longest; from += kStep)
       run(slices, 1, threads, [&](Range range, int) {
         for (i64 s = range.begin; s < range.end; ++s) {
-          const i64 last = std::min((s + 1) * longest, tokens), first = std::min(s * longest + from, last);
-          work(first, std::min(first + kStep, last), next[static_cast<std::size_t>(s)].data());
+          const i64 stop = std::min((s + 1) * longest, tokens), start = std::min(s * longest + from, stop);
+          work(start, std::min(start + kStep, stop), next[static_cast<std::size_t>(s)].data());
         }
       });
   };
-  over([&](i64 first, i64 last, u32* counts) {
-    for (i64 t = first; t < last; ++t) ++counts[ids.data()[begin + t]];
+  over([&](i64 start, i64 stop, u32* counts) {
+    for (i64 t = start; t < stop; ++t) ++counts[ids.data()[begin + t]];
   });
   i64 at = 0;
-  for (std::size_t word = 0; word < many; ++word) {
+  for (i64 word = 0; word < words; ++word) {
     starts.mutable_data()[word] = at;
+    if (word < first || word >= last) continue;
     for (std::vector<u32>& counts : next) {
-      const u32 here = counts[word];
-      counts[word] = static_cast<u32>(at);
+      const u32 here = counts[static_cast<std::size_t>(word)];
+      counts[static_cast<std::size_t>(word)] = static_cast<u32>(at);
       at += here;
     }
   }
   starts.mutable_data()[words] = at;
+  i64 spare = at;
+  for (std::vector<u32>& cursors : next) {
+    spare += kApart;
+    std::fill(cursors.begin(), cursors.begin() + first, static_cast<u32>(spare));
+    std::fill(cursors.begin() + last, cursors.end(), static_cast<u32>(spare));
+  }
+  Pages places_(4 * static_cast<std::size_t>(spare + 1));
   u32* to = places_.as<u32>();
-  over([&](i64 first, i64 last, u32* cursors) {
-    for (i64 t = first; t < last; ++t) to[cursors[ids.data()[begin + t]]++] = static_cast<u32>(t);
+  over([&](i64 start, i64 stop, u32* cursors) {
+    for (i64 t = start; t < stop; ++t) {
+      const u32 id = ids.data()[begin + t];
+      u32& cursor = cursors[id];
+      to[cursor] = static_cast<u32>(t);
+      cursor += id - low < span;
+    }
   });
-  return py::make_tuple(starts, array_on<u32>(std::move(places_), tokens));
+  return py::make_tuple(starts, array_on<u32>(std::move(places_), at));
 }
 
 // Counts rows [first, last). `progress`, unless None, is called now and then with the places that were read.
@@ -115,7 +131,7 @@ py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64
   const int workers = workers_for(size, grain, threads);
   CountedMatrix matrix(first, last - first, args.words, values, static_cast<double>(unit));
   std::vector<Desk> desks;
-  for (int i = 0; i < workers; ++i) desks.emplace_back(args.words, args.words, grain * company);
+  for (int i = 0; i < workers; ++i) desks.emplace_back(args.words, args.words, std::min(grain, size) * company);
   std::atomic<i64> done{0};
   const auto work = [&](Range range, int number) {
     Desk& desk = desks[static_cast<std::size_t>(number)];
@@ -184,7 +200,7 @@ py::tuple merge(const py::list& parts, i64 columns, u64 unit, u32 dtype, int thr
 
 void bind_cooccurrence(py::module_& module) {
   module.def("places", &places, py::kw_only(), py::arg("ids").noconvert(), py::arg("begin"), py::arg("end"),
-             py::arg("words"), py::arg("threads"));
+             py::arg("words"), py::arg("first"), py::arg("last"), py::arg("threads"));
   module.def("cooccurrence", &count, py::kw_only(), py::arg("ids").noconvert(), py::arg("breaks").noconvert(),
              py::arg("starts").noconvert(), py::arg("places").noconvert(), py::arg("origin"), py::arg("first"),
              py::arg("last"), py::arg("weights").noconvert(), py::arg("symmetric"), py::arg("unit"), py::arg("dtype"),

@@ -198,11 +198,12 @@ class Backend(Protocol):
     # cooccurrence
 
     def places(
-        self, *, ids: Ids, begin: int, end: int, words: int, threads: int
+        self, *, ids: Ids, begin: int, end: int, words: int, first: int, last: int, threads: int
     ) -> tuple[Longs, Ids]:
-        """Return where each word stands in ``ids[begin:end]``: starts (words + 1,), and places.
+        """Return where words [first, last) stand in ``ids[begin:end]``: starts, and places.
 
-        Places are counted from ``begin`` and rise for each word.
+        Starts are (words + 1,); other words have no places. Places are counted from ``begin`` and
+        rise for each word.
         """
 
     def cooccurrence(

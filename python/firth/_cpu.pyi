@@ -134,7 +134,9 @@ def classification(
 
 # cooccurrence
 
-def places(*, ids: Ids, begin: int, end: int, words: int, threads: int) -> tuple[Longs, Ids]: ...
+def places(
+    *, ids: Ids, begin: int, end: int, words: int, first: int, last: int, threads: int
+) -> tuple[Longs, Ids]: ...
 def cooccurrence(
     *,
     ids: Ids,

@@ -8,8 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Hashes, Ids, Longs, backend_of
+from firth._reading import AnyPath
 from firth.csr import CSR
-from firth.kernels._arguments import integer, number_of_threads, one_of, typed
+from firth.kernels._arguments import (
+    integer,
+    number_of_bytes,
+    number_of_threads,
+    one_of,
+    typed,
+)
+from firth.kernels._runs import counted_within
 
 MAX_WINDOW = 50
 WEIGHTS = ("distance", "uniform", "linear")
@@ -67,6 +75,8 @@ def cooccurrence(
     dtype: npt.DTypeLike = np.float32,
     part: tuple[int, int] | None = None,
     threads: int | None = None,
+    memory: int | str | None = None,
+    folder: AnyPath | None = None,
     progress: Progress | None = None,
     backend: ModuleType | None = None,
     isa: str | None = None,
@@ -82,7 +92,26 @@ def cooccurrence(
     breaks = np.zeros(0, np.uint64) if offsets is None else sentence_breaks(offsets, many)
     workers = number_of_threads(_NAME, threads)
     module = backend_of(ids, backend=backend)
-    starts, places = module.places(ids=ids, begin=begin, end=end, words=words, threads=workers)
+    if memory is not None:
+        return counted_within(
+            ids,
+            breaks,
+            words=words,
+            table=table,
+            unit=unit,
+            symmetric=bool(symmetric),
+            kind=kind,
+            part=(begin, end),
+            memory=number_of_bytes(_NAME, "memory", memory),
+            folder=folder,
+            workers=workers,
+            progress=progress,
+            backend=module,
+            isa=isa or "",
+        )
+    starts, places = module.places(
+        ids=ids, begin=begin, end=end, words=words, first=0, last=words, threads=workers
+    )
     indptr, indices, data = module.cooccurrence(
         ids=ids,
         breaks=breaks,

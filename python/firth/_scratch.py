@@ -29,8 +29,11 @@ class Scratch:
         Who writes them: messages begin with it.
     folder
         Where they lie; None for the system's folder of temporary files.
-    most
-        How many bytes may become necessary, for messages.
+
+    Attributes
+    ----------
+    written, most
+        How many bytes were written, and may become necessary at most; for messages.
 
     Raises
     ------
@@ -47,11 +50,11 @@ class Scratch:
     [0, 1, 2, 3, 4]
     """
 
-    def __init__(self, function: str, folder: AnyPath | None = None, most: int = 0) -> None:
+    def __init__(self, function: str, folder: AnyPath | None = None) -> None:
         if folder is not None and not isinstance(folder, (str, os.PathLike)):
             kind = type(folder).__name__
             raise TypeError(f"{function}: folder must be a path or None, got {kind}")
-        self.function, self.most, self.written = function, most, 0
+        self.function, self.written, self.most = function, 0, 0
         self.folder = tempfile.gettempdir() if folder is None else str(Path(folder))
         self._files = contextlib.ExitStack()
 

@@ -7,7 +7,7 @@ the runs are merged, some rows at a time. Sums are exact, so that no cut changes
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -22,10 +22,13 @@ from firth.csr import CSR
 _NAME = "cooccurrence"
 _DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "uint64"))
 _SUMS = np.dtype(np.uint64)
+Rows = tuple[Longs, Indices, Any]
+Take = Callable[[int, Longs, Indices, Any], None]  # from which row on, and what they have
 _TASK = 1 << 19  # entries that a thread has room for, kTaskEntries of the bindings
 _PASSES = 16  # over the ids of a part: more would cost what runs cost
 _MOST_PLACES = 2**31  # of one index
 _STEP = 1 << 16  # numbers converted at once
+_LENGTHS = 1 << 18  # of rows, read at once from all runs together
 _ALLOWANCE = 4 << 20  # for pages that are larger than what lies on them, and small things
 _PER_WORD = 64  # bytes: counts, their sums, starts, cursors, a row that is cut
 _PER_DESK = 17  # bytes of a word for each thread: counting_scratch() and the ends of rows
@@ -87,16 +90,13 @@ def counted_within(
         Somebody else has cut a temporary file.
     """
     company = len(table) * (2 if symmetric else 1)
-    least = _ALLOWANCE + words * _PER_WORD
-    if memory >= least:  # otherwise even looking at the ids needs more
-        counts = occurrences(ids, *part, words)
-        threads = workers or backend.num_threads()
-        plan, least = planned(counts, company, memory, kind, threads)
+    counts = occurrences(ids, *part, words)
+    threads = workers or getattr(backend, "num_threads", lambda: 1)()
+    plan, least = planned(counts, company, memory, kind, threads)
     if memory < least:
         expected = f"expected at least {least} for {words} words"
         raise ValueError(f"{_NAME}: memory={memory} is too small, {expected}")
-    most = int(np.minimum(words, counts * company).sum()) * (_ENTRY + 4 + kind.itemsize)
-    with Scratch(_NAME, folder, most) as scratch:
+    with Scratch(_NAME, folder) as scratch:
         rule = (table, unit, symmetric)
         work = _Work(ids, breaks, counts, rule, kind, part, plan, scratch, progress, backend, isa)
         return work.counted()
@@ -139,19 +139,6 @@ def occurrences(ids: Ids, begin: int, end: int, words: int) -> Longs:
 
 
 @dataclass
-class _Run:
-    """Where a part's counts lie: the lengths of its rows, their columns and their sums."""
-
-    lengths: int
-    columns: int
-    sums: int
-    widths: list[tuple[int, int]] = field(default_factory=list)  # (end of rows, bytes of a sum)
-
-    def width(self, row: int) -> int:
-        return next(width for end, width in self.widths if end > row)
-
-
-@dataclass
 class _Work:
     ids: Ids
     breaks: Hashes
@@ -165,22 +152,24 @@ class _Work:
     backend: ModuleType
     isa: str
 
+    @property
+    def company(self) -> int:
+        """How many entries a place can make."""
+        table, _, symmetric = self.rule
+        return len(table) * (2 if symmetric else 1)
+
     def counted(self) -> CSR:
-        words = len(self.counts)
-        result = _Result(words, self.kind, self.plan.room, self.scratch)
+        result = _Result(len(self.counts), self.kind, self.plan.room, self.scratch)
         files = [self.scratch.file() for _ in range(3)]
-        runs = []
+        runs: list[_Run] = []
         for begin, end, counts in self.parts():
             if (begin, end) == self.part:
-                for first, _, rows in self.blocks(begin, end, counts, self.kind):
-                    result.append(first, *rows)
+                self.count(begin, end, counts, self.kind, result.append)
             else:
-                runs.append(_Run(files[0].size, files[1].size, files[2].size))
-                for _, last, rows in self.blocks(begin, end, counts, _SUMS):
-                    _write(runs[-1], files, last, *rows)
+                runs.append(_Run(files))
+                self.count(begin, end, counts, _SUMS, runs[-1].append)
         if runs:
-            for first, rows in self.merged(runs, files):
-                result.append(first, *rows)
+            self.merge_all(runs, result.append)
         return result.matrix()
 
     def parts(self) -> Iterator[tuple[int, int, Longs]]:
@@ -196,75 +185,73 @@ class _Work:
                 many, size = many + 1, (stop - begin + 1) // 2
                 stop = begin + size
                 counts = occurrences(self.ids, begin, stop, len(whole))
+            bounds = [np.minimum(n * len(whole), whole * self.company).sum() for n in (1, many)]
+            self.scratch.most = int(bounds[0]) * (4 + self.kind.itemsize)
+            self.scratch.most += int(bounds[1]) * _ENTRY if many > 1 else 0
             yield begin, stop, counts
             begin = stop
 
-    def blocks(
-        self, begin: int, end: int, counts: Longs, kind: np.dtype[Any]
-    ) -> Iterator[tuple[int, int, tuple[Longs, Indices, Any]]]:
-        """Count a part of the corpus: yield rows [first, last) and what was found."""
+    def count(self, begin: int, end: int, counts: Longs, kind: np.dtype[Any], take: Take) -> None:
+        """Count a part of the corpus; what is found in a block is given to `take`."""
         words, (table, unit, symmetric) = len(counts), self.rule
-        company = len(table) * (2 if symmetric else 1)
-        found = _sums(np.minimum(words, counts * company))
+        found, stood = _sums(np.minimum(words, counts * self.company)), _sums(counts)
         common = {"ids": self.ids, "threads": self.plan.workers}
-        for first, last in _cuts(_sums(counts), 0, words, self.plan.places):
+        for first, last in _cuts(stood, 0, words, self.plan.places):
             span = {"begin": begin, "end": end, "words": words, "first": first, "last": last}
             starts, places = self.backend.places(**common, **span)
             for top, bottom in _cuts(found, first, last, self.plan.entries):
-                before = begin - self.part[0] + int(counts[:top].sum())
-                rows = self.backend.cooccurrence(
-                    **common,
-                    breaks=self.breaks,
-                    starts=starts,
-                    places=places,
-                    origin=begin,
-                    first=top,
-                    last=bottom,
-                    weights=table,
-                    symmetric=symmetric,
-                    unit=unit,
-                    dtype=_DTYPES.index(kind),
-                    isa=self.isa,
-                    progress=self.reporter(before),
+                report = self.reporter(begin - self.part[0] + int(stood[top]))
+                take(  # nothing here keeps a block while the next one is counted
+                    top,
+                    *self.backend.cooccurrence(
+                        **common,
+                        breaks=self.breaks,
+                        starts=starts,
+                        places=places,
+                        origin=begin,
+                        first=top,
+                        last=bottom,
+                        weights=table,
+                        symmetric=symmetric,
+                        unit=unit,
+                        dtype=_DTYPES.index(kind),
+                        isa=self.isa,
+                        progress=report,
+                    ),
                 )
-                yield top, bottom, rows
-                del rows  # before the next ones are found
+                if report is not None:
+                    report(int(stood[bottom] - stood[top]))
             del starts, places
 
     def reporter(self, before: int) -> Callable[[int], object] | None:
         progress = self.progress
         return None if progress is None else lambda done: progress(before + done)
 
-    def merged(
-        self, runs: list[_Run], files: list[NamelessFile]
-    ) -> Iterator[tuple[int, tuple[Longs, Indices, Any]]]:
-        """Merge runs: yield a first row, and what all runs have in some rows from there on."""
-        row, step = 0, max(1, (1 << 18) // len(runs))
+    def merge_all(self, runs: list["_Run"], take: Take) -> None:
+        """Merge runs; some rows of all of them at a time are given to `take`."""
+        row, step = 0, max(1, _LENGTHS // len(runs))
         ends = {end for run in runs for end, _ in run.widths}
-        for end in sorted({*ends, *range(step, max(ends), step)}):  # rows of one width each
+        for end in sorted({*ends, *range(step, max(ends), step)}):  # rows of one width in each run
             lengths = np.empty((len(runs), end - row), np.uint32)
-            widths = [run.width(row) for run in runs]
             for run, mine in zip(runs, lengths, strict=True):
-                files[0].read(run.lengths + 4 * row, mine)
+                run.read_lengths(row, mine)
             sums = _sums(lengths.sum(axis=0, dtype=np.int64))
             for first, last in _cuts(sums, 0, end - row, self.plan.merged):
-                parts: list[tuple[Longs, Indices, Hashes]] = []
+                parts: list[Rows] = []
                 held = 0
-                for run, width, mine in zip(runs, widths, lengths[:, first:last], strict=True):
+                for run, mine in zip(runs, lengths[:, first:last], strict=True):
                     indptr = _sums(mine)
                     if held + int(indptr[-1]) > self.plan.merged:  # one row of many runs
                         parts = [self.merge(parts, _SUMS)]
                         held = len(parts[0][1])
-                    parts.append((indptr, *_read(run, files, int(indptr[-1]), width)))
+                    parts.append((indptr, *run.read(row + first, int(indptr[-1]))))
                     held += int(indptr[-1])
-                yield row + first, self.merge(parts, self.kind)
+                take(row + first, *self.merge(parts, self.kind))
                 del parts
             row = end
 
-    def merge(
-        self, parts: list[tuple[Longs, Indices, Hashes]], kind: np.dtype[Any]
-    ) -> tuple[Longs, Indices, Any]:
-        merged: tuple[Longs, Indices, Any] = self.backend.merge_counts(
+    def merge(self, parts: list[Rows], kind: np.dtype[Any]) -> Rows:
+        merged: Rows = self.backend.merge_counts(
             parts=parts,
             columns=len(self.counts),
             unit=self.rule[1],
@@ -275,34 +262,43 @@ class _Work:
         return merged
 
 
-def _write(
-    run: _Run, files: list[NamelessFile], last: int, indptr: Longs, indices: Indices, sums: Hashes
-) -> None:
-    """Append rows up to ``last`` to a run."""
-    lengths, columns, tail = files
-    lengths.append(np.diff(indptr).astype(np.uint32))
-    columns.append(indices)
-    narrow = int(sums.max(initial=0)) < 2**32
-    for first in range(0, len(sums), _STEP if narrow else max(len(sums), 1)):
-        tail.append(sums[first : first + _STEP].astype(np.uint32) if narrow else sums)
-    run.widths.append((last, 4 if narrow else 8))
+class _Run:
+    """The counts of a part of the corpus: lengths of rows, columns and sums, at the files' ends."""
 
+    def __init__(self, files: list[NamelessFile]) -> None:
+        self.files = files
+        self.lengths, self.columns, self.sums = (file.size for file in files)
+        self.widths: list[tuple[int, int]] = []  # (end of rows, bytes of their sums)
 
-def _read(run: _Run, files: list[NamelessFile], many: int, width: int) -> tuple[Indices, Hashes]:
-    """Read the next entries of a run."""
-    indices, sums = np.empty(many, np.int32), np.empty(many, np.uint64)
-    files[1].read(run.columns, indices)
-    if width == 8:
-        files[2].read(run.sums, sums)
-    else:
-        narrow = np.empty(min(many, _STEP), np.uint32)
-        for first in range(0, many, _STEP):
-            piece = narrow[: min(_STEP, many - first)]
-            files[2].read(run.sums + 4 * first, piece)
-            sums[first : first + _STEP] = piece
-    run.columns += 4 * many
-    run.sums += width * many
-    return indices, sums
+    def append(self, first: int, indptr: Longs, indices: Indices, sums: Hashes) -> None:
+        self.files[0].append(np.diff(indptr).astype(np.uint32))
+        self.files[1].append(indices)
+        narrow = int(sums.max(initial=0)) < 2**32
+        self.widths.append((first + len(indptr) - 1, 4 if narrow else 8))
+        if not narrow:
+            self.files[2].append(sums)
+            return
+        for at in range(0, len(sums), _STEP):
+            self.files[2].append(sums[at : at + _STEP].astype(np.uint32))
+
+    def read_lengths(self, first: int, lengths: npt.NDArray[np.uint32]) -> None:
+        self.files[0].read(self.lengths + 4 * first, lengths)
+
+    def read(self, row: int, many: int) -> tuple[Indices, Hashes]:
+        """Read the next entries, which begin with those of a row."""
+        width = next(width for end, width in self.widths if end > row)
+        indices, sums = np.empty(many, np.int32), np.empty(many, np.uint64)
+        self.files[1].read(self.columns, indices)
+        if width == 8:
+            self.files[2].read(self.sums, sums)
+        else:
+            for at in range(0, many, _STEP):
+                narrow = np.empty(min(_STEP, many - at), np.uint32)
+                self.files[2].read(self.sums + 4 * at, narrow)
+                sums[at : at + _STEP] = narrow
+        self.columns += 4 * many
+        self.sums += width * many
+        return indices, sums
 
 
 class _Result:

@@ -1,9 +1,15 @@
 """The checks of arguments that the kernels share."""
 
 import importlib
+import re
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+
+_UNITS = {"": 1, "b": 1}
+_UNITS |= {f"{letter}b": 1000**i for i, letter in enumerate("kmgt", 1)}
+_UNITS |= {f"{letter}ib": 1024**i for i, letter in enumerate("kmgt", 1)}
 
 
 def array_module(function: str, **arrays: object) -> Any:
@@ -40,6 +46,29 @@ def number_of_threads(function: str, threads: object) -> int:
     number = integer(function, "threads", threads)
     if not 1 <= number <= 4096:
         raise ValueError(f"{function}: threads={number} is not between 1 and 4096")
+    return number
+
+
+def number_of_bytes(function: str, name: str, value: object) -> int:
+    """Return an amount of memory in bytes, given as a number of bytes or as in ``"1.5 GiB"``.
+
+    Examples
+    --------
+    >>> number_of_bytes("example", "memory", "200 MB"), number_of_bytes("example", "memory", "1kib")
+    (200000000, 1024)
+    """
+    if isinstance(value, str):
+        parts = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*(\w*)\s*", value, re.ASCII)
+        factor = _UNITS.get(parts[2].lower()) if parts else None
+        if parts is None or factor is None:
+            raise ValueError(
+                f"{function}: {name}={value!r} is no amount such as '200 MB' or '1.5 GiB'"
+            )
+        number = int(Fraction(parts[1]) * factor)
+    else:
+        number = integer(function, name, value)
+    if number < 1:
+        raise ValueError(f"{function}: {name}={value} is not at least 1 byte")
     return number
 
 

@@ -16,6 +16,7 @@ from firth.kernels._arguments import (
     contiguous,
     dtype_of,
     flag,
+    number_of_bytes,
     number_of_threads,
     one_of,
     part_of,
@@ -24,6 +25,7 @@ from firth.kernels._arguments import (
     whole,
 )
 from firth.kernels._matrices import MOST_COLUMNS, check_matrix
+from firth.kernels._runs import counted_within
 
 MAX_WINDOW = 50
 WEIGHTS = ("distance", "uniform", "linear")
@@ -177,8 +179,6 @@ def cooccurrence(
     workers = number_of_threads(_NAME, threads)
     budget = None
     if memory is not None:
-        from firth.kernels._arguments import number_of_bytes
-
         budget = number_of_bytes(_NAME, "memory", memory)
     xp = array_module(_NAME, ids=ids, offsets=offsets)
     if len(ids) and int(ids.max()) >= words:
@@ -192,8 +192,6 @@ def cooccurrence(
         return CSR(xp.zeros(words + 1, np.int64), xp.zeros(0, np.int32), xp.zeros(0, kind))
     module = backend_of(ids, backend=backend)
     if budget is not None:
-        from firth.kernels._runs import counted_within
-
         return counted_within(
             ids,
             breaks,

@@ -1,4 +1,4 @@
-"""Rows of counts in blocks: cut, checked, sorted, so that memory stays bounded."""
+"""Rows of counts in blocks: cut, sorted, added up, so that memory stays bounded."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Hashes, Indices, Longs
-from firth.csr import CSR
 
 BLOCK = 1 << 18  # entries that are looked at together: what is made of them stays in cache
 
@@ -20,49 +19,6 @@ def row_blocks(indptr: Longs, most: int) -> Iterator[tuple[int, int]]:
         last = max(first + 1, last)
         yield first, last
         first = last
-
-
-def check_sums(sums: CSR) -> None:
-    """Raise unless a matrix is what the kernels may read: a wrong column would be a wild access.
-
-    Raises
-    ------
-    TypeError
-        An array has another dtype.
-    ValueError
-        Rows do not follow on each other, columns do not rise or lie outside, or a sum is 0.
-    """
-    for name, dtype in (("indptr", np.int64), ("indices", np.int32), ("data", np.uint64)):
-        array = getattr(sums, name)
-        if not isinstance(array, np.ndarray) or array.dtype != dtype:
-            found = getattr(array, "dtype", type(array).__name__)
-            raise TypeError(f"sums: {name} must be {np.dtype(dtype)}, got {found}")
-        if array.ndim != 1 or not array.flags.c_contiguous:
-            raise ValueError(f"sums: {name} must be contiguous and of 1 dimension")
-    indptr, indices, data = sums.indptr, sums.indices, sums.data
-    entries = len(data)
-    if len(indices) != entries:
-        raise ValueError(f"sums: {len(indices)} indices have {entries} data")
-    if not len(indptr) or indptr[0] != 0 or indptr[-1] != entries or (np.diff(indptr) < 0).any():
-        raise ValueError(f"sums: indptr does not rise from 0 to {entries}")
-    for begin in range(0, entries, BLOCK):
-        end = min(begin + BLOCK, entries)
-        columns = indices[begin:end]
-        wrong = int(columns.min()) < 0 or int(columns.max()) >= sums.columns
-        if wrong:
-            at = begin + int(((columns < 0) | (columns >= sums.columns)).argmax())
-            raise ValueError(f"sums: indices[{at}]={indices[at]} is no column of {sums.columns}")
-        if not data[begin:end].all():
-            at = begin + int((data[begin:end] == 0).argmax())
-            raise ValueError(f"sums: data[{at}] is 0, expected no entry")
-        fits = np.empty(end - begin, bool)
-        fits[0] = begin == 0 or columns[0] > indices[begin - 1]
-        np.greater(columns[1:], columns[:-1], out=fits[1:])
-        low, high = np.searchsorted(indptr, [begin, end])
-        fits[indptr[low:high] - begin] = True
-        if not fits.all():
-            at = begin + int(fits.argmin())
-            raise ValueError(f"sums: indices[{at}]={indices[at]} does not rise in its row")
 
 
 def sorted_rows(lengths: Longs, columns: Longs | Indices, width: int) -> Longs | None:

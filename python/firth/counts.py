@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from firth import kernels
-from firth._count_rows import BLOCK, check_sums
+from firth._count_rows import BLOCK
 from firth._progress import Progress
 from firth.corpus import Corpus
 from firth.csr import CSR
 from firth.kernels._arguments import integer, one_of
 from firth.kernels._cooccurrence import WEIGHTS
+from firth.kernels._matrices import check_matrix
 from firth.vocabulary import Vocabulary, check_choice
 
 AnyPath = str | PathLike[str]
@@ -98,10 +99,7 @@ class Counts:
         words = len(self.vocabulary)
         if self.sums.shape != (words, words):
             raise ValueError(f"Counts: sums has shape {self.sums.shape}, expected {words, words}")
-        try:
-            check_sums(self.sums)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"Counts: {error}") from None
+        check_matrix("Counts", "sums", self.sums, np.uint64)
 
     @classmethod
     def of(

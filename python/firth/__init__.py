@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from firth.formats import load, read
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
+    from firth.models.ppmi import PPMI
     from firth.models.word2vec import Word2Vec
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
@@ -38,6 +39,7 @@ _HOMES = {
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
+    "PPMI": "firth.models.ppmi",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
@@ -51,6 +53,7 @@ _MODULES = ("evaluate", "kernels")
 
 __all__ = [
     "CSR",
+    "PPMI",
     "Classifier",
     "Corpus",
     "Counts",

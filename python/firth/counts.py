@@ -1,12 +1,13 @@
 """Counts: how often words keep each other's company, with the words and the rule of counting."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from firth import kernels
+from firth import association, kernels
+from firth.association import Collocation
 from firth.corpus import Corpus
 from firth.csr import CSR
 from firth.vocabulary import Vocabulary
@@ -70,3 +71,13 @@ class Counts:
         """Return the counts as numbers, ``sums / unit``."""
         data = (self.sums.data / float(self.unit)).astype(dtype, copy=False)
         return CSR(self.sums.indptr, self.sums.indices, data, self.sums.columns)
+
+    def ppmi(self, shift: float = 1.0, smoothing: float = 0.75) -> CSR:
+        """Return the positive pointwise mutual information; see `firth.association.ppmi`."""
+        return association.ppmi(self.sums, shift=shift, smoothing=smoothing)
+
+    def collocations(
+        self, n: int = 20, measure: str = "npmi", **settings: Any
+    ) -> list[Collocation]:
+        """Return the most strongly associated pairs; see `firth.association.collocations`."""
+        return association.collocations(self, n, measure, **settings)

@@ -38,6 +38,7 @@ class Model:
     shuffle: bool = True
     device: Literal["cpu", "cuda"] = "cpu"
     name: str = "nobody"
+    memory: int | str | None = None
     made: int = dataclasses.field(default=7, init=False)
 
     def __post_init__(self):
@@ -58,8 +59,10 @@ def test_without_flags_it_is_the_default():
 def test_every_type_has_its_flag():
     assert parse(
         *("--dim", "5", "--lr", "1e-3", "--threads", "2", "--min-count", "none", "--cbow"),
-        *("--no-shuffle", "--device=cuda", "--name", "x"),
-    ) == Model(5, 1e-3, 0.5, 2, None, True, False, "cuda", "x")
+        *("--no-shuffle", "--device=cuda", "--name", "x", "--memory", "2 GB"),
+    ) == Model(5, 1e-3, 0.5, 2, None, True, False, "cuda", "x", "2 GB")
+    assert parse("--memory", "2000").memory == 2000
+    assert parse("--memory", "none").memory is None
     assert parse("--threads", "None", "--no-cbow", "--shuffle") == Model()
 
 
@@ -113,7 +116,7 @@ def test_a_field_without_default_is_required(capsys):
     assert parse("--dim", "3", model=Needs) == Needs(3)
 
 
-@pytest.mark.parametrize("kind", [list[int], bool | None, int | str, Literal["a"] | None])
+@pytest.mark.parametrize("kind", [list[int], bool | None, int | float, Literal["a"] | None])
 def test_a_type_without_a_flag_is_an_error_of_the_programmer(kind):
     odd = dataclasses.make_dataclass("Odd", [("things", kind, None)])
     with pytest.raises(TypeError, match="add_fields: things: no flag for a field of type"):

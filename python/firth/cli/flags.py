@@ -54,7 +54,7 @@ def add_fields(parser: argparse._ActionsContainer, model: type[Any]) -> None:
     """Add one flag for each field of a dataclass.
 
     ``lr: float = 0.025`` becomes ``--lr X``; a bool becomes ``--name`` and ``--no-name``; a Literal
-    becomes choices; where None is allowed, ``none`` is understood.
+    becomes choices; where None is allowed, ``none`` is understood; ``int | str`` takes either.
 
     Raises
     ------
@@ -101,6 +101,8 @@ def _settings(hint: Any, name: str) -> dict[str, Any]:
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     nullable = types.NoneType in kinds
     kinds = tuple(kind for kind in kinds if kind is not types.NoneType)
+    if set(kinds) == {int, str}:
+        return {"type": or_none(_int_or_str) if nullable else _int_or_str, "metavar": "N"}
     if len(kinds) == 1:
         kind = kinds[0]
         if kind is bool and not nullable:
@@ -112,7 +114,14 @@ def _settings(hint: Any, name: str) -> dict[str, Any]:
     raise TypeError(f"add_fields: {name}: no flag for a field of type {hint}")
 
 
-def or_none(kind: type[Any]) -> Callable[[str], Any]:
+def _int_or_str(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def or_none(kind: Callable[[str], Any]) -> Callable[[str], Any]:
     """Return a converter that understands ``none``, too."""
 
     def convert(text: str) -> Any:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Name on the command line -> (module, class). A new model is one line here.
 MODELS = {
     "word2vec": ("firth.models.word2vec", "Word2Vec"),
+    "ppmi": ("firth.models.ppmi", "PPMI"),
     "fasttext": ("firth.models.fasttext", "FastText"),
 }
 # What a model is with --supervised: one that learns labels.

@@ -48,3 +48,18 @@ def choice(model: object, name: str, choices: tuple[object, ...]) -> None:
     except ValueError:  # also of arrays, which equal nothing as a whole
         expected = " or ".join(repr(one) for one in choices)
         raise ValueError(f"{kind}: {name}={value!r} is not {expected}") from None
+
+
+def amount(model: object, name: str) -> None:
+    """Make the field None, a positive int or a text such as "2 GB", which is read where it counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Something else, or no text at all.
+    """
+    value = getattr(model, name)
+    if isinstance(value, str) and not value.strip():
+        raise ValueError(f"{type(model).__name__}: {name}={value!r} is no number of bytes")
+    if value is not None and not isinstance(value, str):
+        whole(model, name, 1, 2**62)

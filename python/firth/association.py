@@ -302,16 +302,15 @@ def _count(n: Doubles, row: Doubles, column: Doubles, total: float) -> Doubles:
 
 
 def _pmi(n: Doubles, row: Doubles, column: Doubles, total: float) -> Doubles:
-    bits: Doubles = np.log2(n / row * (total / column))
+    bits: Doubles = (math.log2(total) - np.log2(row)) + (np.log2(n) - np.log2(column))
     return bits
 
 
 def _npmi(n: Doubles, row: Doubles, column: Doubles, total: float) -> Doubles:
-    bits = -np.log2(n / total)
-    all_of_them = bits <= 0  # where the limit is 1
-    return np.where(
-        all_of_them, 1.0, _pmi(n, row, column, total) / np.where(all_of_them, 1.0, bits)
-    )
+    bits = math.log2(total) - np.log2(n)  # the same logarithms: of n = row = column, exactly 1
+    everything = bits <= 0  # where 1 is the limit
+    share = _pmi(n, row, column, total) / np.where(everything, 1, bits)
+    return np.where(everything, 1, np.minimum(share, 1))
 
 
 def _log_likelihood(n: Doubles, row: Doubles, column: Doubles, total: float) -> Doubles:

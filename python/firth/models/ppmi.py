@@ -1,25 +1,19 @@
 """PPMI: words are known by which others they meet more often than by chance; truncated SVD."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from firth._backend import Floats
-from firth._progress import Progress
-from firth._random import initial_rows
 from firth.counts import Counts
-from firth.csr import CSR
 from firth.embedding import Embedding
 from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
 from firth.models._beginning import corpus_of
 from firth.models._settings import amount, choice, real, whole
+from firth.models._truncated_svd import solver, truncated_svd
 
 _VECTORS = ("sum", "words", "contexts")
 _ROUNDING = np.float32(1e-5)  # singular values below this share of the greatest are none
-# So few words are factorised as a whole: there, singular values are often equal, and what ARPACK then
-# starts anew from is drawn without our seed.
-_FEW = 512
 _RULE = ("window", "weights", "symmetric", "sentences")
 
 
@@ -134,7 +128,8 @@ class PPMI:
         -------
         Embedding
             Words, most frequent first, with counts; the metadata say how they were made, with the
-            singular values. Words that meet nobody more often than by chance are zero.
+            singular values. Words that meet nobody more often than by chance are zero, and so are
+            the last numbers of all vectors where there are fewer singular values above zero.
 
         Raises
         ------
@@ -146,25 +141,22 @@ class PPMI:
         ImportError
             SciPy is not installed; it comes with ``firth[scipy]``.
         """
-        linalg = _scipy()
+        linalg = solver("PPMI")
         counts = source if isinstance(source, Counts) else self._counted(source, progress)
         vocabulary = counts.vocabulary
         self._check_dim(len(vocabulary))
         matrix = counts.ppmi(self.shift, self.smoothing)
         if matrix.nnz == 0:
-            raise ValueError(
-                f"PPMI: no two words meet more often than shift={self.shift:g} times by chance"
-            )
-        left, values, right = _factors(linalg, matrix, self.dim, self.seed, progress)
-        scale = np.where(values > _ROUNDING * values[0], values**self.power, 0)
-        vectors = {
-            "sum": lambda: (left + right) * scale,
-            "words": lambda: left * scale,
-            "contexts": lambda: right * scale,
-        }[self.vectors]()
+            how = f"more than shift={self.shift:g} times as often as by chance"
+            raise ValueError(f"PPMI: no two words meet {how}")
         rule = {name: getattr(counts, name) for name in _RULE}
         sizes = {"tokens": counts.tokens, "counts": counts.sums.nnz, "associations": matrix.nnz}
         metadata = {"model": "PPMI", **asdict(self), **rule, **sizes}
+        del counts  # which are larger than what follows, if nobody else has them
+        left, values, right = truncated_svd(linalg, matrix, self.dim, self.seed, progress)
+        tables = {"words": left, "contexts": right}
+        vectors = left + right if self.vectors == "sum" else tables[self.vectors]
+        vectors *= np.where(values > _ROUNDING * values[0], values**self.power, 0)
         metadata["singular_values"] = values.tolist()
         return Embedding(vocabulary.words, vectors, vocabulary.counts, metadata)
 
@@ -178,45 +170,3 @@ class PPMI:
     def _check_dim(self, words: int) -> None:
         if self.dim >= words:
             raise ValueError(f"PPMI: dim={self.dim} is not below the number of words, {words}")
-
-
-def _factors(
-    linalg: Any, matrix: CSR, dim: int, seed: int, progress: bool | None
-) -> tuple[Floats, Floats, Floats]:
-    """Return left vectors, values and right vectors, greatest first: (n, dim), (dim,), (n, dim)."""
-    sparse = matrix.to_scipy()
-    if matrix.columns <= _FEW:
-        left, values, right = np.linalg.svd(sparse.toarray().astype(np.float64))
-        left, values, right = left[:, :dim], values[:dim], right[:dim].T
-    else:
-        start = initial_rows(seed, 0, 1, matrix.columns)[0]
-        with Progress(progress, 0, "factorising", "products") as bar:
-
-            def told(product: Any) -> Any:
-                bar.update(1)
-                return product
-
-            operator = linalg.LinearOperator(
-                matrix.shape,
-                matvec=lambda x: told(sparse @ x),
-                rmatvec=lambda x: told(sparse.T @ x),
-                matmat=lambda x: told(sparse @ x),
-                dtype=np.float32,
-            )
-            # PROPACK takes longer, and LOBPCG draws where it starts.
-            left, values, right = linalg.svds(operator, dim, v0=start, solver="arpack")
-        left, values, right = left[:, ::-1], values[::-1], right[::-1].T
-    greatest = left[np.abs(left).argmax(axis=0), np.arange(dim)]
-    signs = np.where(greatest < 0, -1, 1)  # either would do
-    left, values, right = (
-        part.astype(np.float32) for part in (left * signs, values, right * signs)
-    )
-    return left, values, right
-
-
-def _scipy() -> Any:
-    try:
-        import scipy.sparse.linalg
-    except ImportError as error:
-        raise ImportError("PPMI needs SciPy: pip install 'firth[scipy]'") from error
-    return scipy.sparse.linalg

@@ -1,13 +1,12 @@
 """Counts: how often words keep each other's company, with the words and the rule of counting."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from firth import association, kernels
-from firth.association import Collocation
 from firth.corpus import Corpus
 from firth.csr import CSR
 from firth.vocabulary import Vocabulary
@@ -76,8 +75,4 @@ class Counts:
         """Return the positive pointwise mutual information; see `firth.association.ppmi`."""
         return association.ppmi(self.sums, shift=shift, smoothing=smoothing)
 
-    def collocations(
-        self, n: int = 20, measure: str = "npmi", **settings: Any
-    ) -> list[Collocation]:
-        """Return the most strongly associated pairs; see `firth.association.collocations`."""
-        return association.collocations(self, n, measure, **settings)
+    collocations = association.collocations

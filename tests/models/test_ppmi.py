@@ -126,7 +126,7 @@ def test_directions_that_are_not_there_are_zero():
     values = np.array(emb.metadata["singular_values"])
     none = values <= 1e-5 * values[0]
     assert none.tolist() == [False, False, True, True]
-    assert emb.vectors.any(axis=0).tolist() == [True, False, False, False]  # sums: b is not after a
+    assert not emb.vectors[:, none].any()
     words = PPMI(dim=4, power=0, min_count=1, vectors="words").fit(["a b", "c", "d", "e"])
     assert words.vectors.any(axis=0).tolist() == [True, True, False, False]
     assert words.vectors.any(axis=1).tolist() == [True, True, False, False, False]
@@ -224,6 +224,6 @@ def test_scipy_is_imported_when_it_is_needed():
 
 
 def test_vectors_of_a_real_text_are_good(data):
-    emb = PPMI(dim=50, max_vocab=10000).fit(SAMPLE)
+    emb = PPMI(dim=30, max_vocab=10000).fit(SAMPLE)
     result = firth.evaluate.word_pairs(emb, data / "wordsim" / "EN-WS-353-ALL.txt")
     assert result.spearman > 0.45

@@ -19,8 +19,9 @@ _WORDS = ".vocab.txt"
 def arguments(parser: cli.Parser) -> None:
     """Add the options."""
     parser.epilog = (
-        "With --top, prints word, word, score and count, parted by tabs. 'firth train glove' and "
-        "'firth train ppmi' take the folder of counts in the place of a text."
+        "With --top, prints word, word, score and count, parted by tabs; --directed --window 1 "
+        "finds phrases. 'firth train glove' and 'firth train ppmi' take the folder of counts in "
+        "the place of a text."
     )
     parser.add_argument(
         "input",

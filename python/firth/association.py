@@ -157,7 +157,7 @@ def ppmi(counts: CSR, *, shift: float = 1.0, smoothing: float = 0.75) -> CSR:
     ----------
     Levy, Goldberg and Dagan, "Improving distributional similarity with lessons learned from word
     embeddings" (2015), sections 2.1 and 3.2; Levy and Goldberg, "Neural word embedding as implicit
-    matrix factorization" (2014), section 3.4, for the shift.
+    matrix factorization" (2014), section 4.1, for the shift.
 
     Examples
     --------

@@ -29,7 +29,7 @@ class PPMI:
     dim
         Length of the vectors; less than there are words.
     window
-        Largest distance of company, at most 50.
+        Largest distance of company, at most 50. How company is counted is by default as for `Counts`.
     shift
         How much more often than by chance words must meet: the negative samples of other models.
     smoothing
@@ -81,11 +81,11 @@ class PPMI:
     """
 
     dim: int = 100
-    window: int = 5
+    window: int = 10
     shift: float = 1.0
     smoothing: float = 0.75
     power: float = 0.5
-    weights: Literal["distance", "uniform", "linear"] = "linear"
+    weights: Literal["distance", "uniform", "linear"] = "distance"
     symmetric: bool = True
     sentences: bool = True
     min_count: int = 5

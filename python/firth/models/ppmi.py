@@ -29,7 +29,7 @@ class PPMI:
     dim
         Length of the vectors; less than there are words.
     window
-        Largest distance of company, at most 50. How company is counted is by default as for `Counts`.
+        Largest distance of company, at most 50; by default all is counted as `Counts` are.
     shift
         How much more often than by chance words must meet: the negative samples of other models.
     smoothing

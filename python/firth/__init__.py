@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
+    from firth.models.ppmi import PPMI
     from firth.models.word2vec import Word2Vec
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
@@ -41,6 +42,7 @@ _HOMES = {
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
+    "PPMI": "firth.models.ppmi",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
@@ -54,6 +56,7 @@ _MODULES = ("evaluate", "kernels")
 
 __all__ = [
     "CSR",
+    "PPMI",
     "Classifier",
     "Corpus",
     "Counts",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firth import kernels
+from firth import association, kernels
 from firth._count_rows import BLOCK
 from firth._progress import Progress
 from firth.corpus import Corpus
@@ -389,3 +389,12 @@ def _teller(bar: Progress) -> Callable[[int], None]:
         told = done
 
     return tell
+        """Return the counts as numbers, ``sums / unit``."""
+        data = (self.sums.data / float(self.unit)).astype(dtype, copy=False)
+        return CSR(self.sums.indptr, self.sums.indices, data, self.sums.columns)
+
+    def ppmi(self, shift: float = 1.0, smoothing: float = 0.75) -> CSR:
+        """Return the positive pointwise mutual information; see `firth.association.ppmi`."""
+        return association.ppmi(self.sums, shift=shift, smoothing=smoothing)
+
+    collocations = association.collocations

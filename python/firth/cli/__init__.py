@@ -23,6 +23,7 @@ CLOSED = 128 + signal.SIGPIPE
 # Name -> (module, what it does).
 COMMANDS = {
     "train": ("firth.cli.train", "train a model on a text"),
+    "count": ("firth.cli.count", "count who stands beside whom in a text"),
     "nearest": ("firth.cli.nearest", "print the words closest to a word"),
     "analogy": ("firth.cli.analogy", "answer: A is to B as C is to what?"),
     "predict": ("firth.cli.predict", "print the labels of texts"),

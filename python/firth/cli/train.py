@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 # Name on the command line -> (module, class). A new model is one line here.
 MODELS = {
     "word2vec": ("firth.models.word2vec", "Word2Vec"),
+    "ppmi": ("firth.models.ppmi", "PPMI"),
     "fasttext": ("firth.models.fasttext", "FastText"),
     "glove": ("firth.models.glove", "GloVe"),
 }
-COUNTING = {"glove"}  # they also take a folder of counts
+COUNTING = {"glove", "ppmi"}
 # What a model is with --supervised: one that learns labels.
 SUPERVISED = {"fasttext": ("firth.models.fasttext_classifier", "FastTextClassifier")}
 FLAG = "--supervised"

@@ -373,6 +373,12 @@ class Counts:
 
         glove_counts.write(self, path)
 
+    def ppmi(self, shift: float = 1.0, smoothing: float = 0.75) -> CSR:
+        """Return the positive pointwise mutual information; see `firth.association.ppmi`."""
+        return association.ppmi(self.sums, shift=shift, smoothing=smoothing)
+
+    collocations = association.collocations
+
 
 def _check_rule(symmetric: object, sentences: object) -> None:
     for name, value in (("symmetric", symmetric), ("sentences", sentences)):
@@ -389,12 +395,3 @@ def _teller(bar: Progress) -> Callable[[int], None]:
         told = done
 
     return tell
-        """Return the counts as numbers, ``sums / unit``."""
-        data = (self.sums.data / float(self.unit)).astype(dtype, copy=False)
-        return CSR(self.sums.indptr, self.sums.indices, data, self.sums.columns)
-
-    def ppmi(self, shift: float = 1.0, smoothing: float = 0.75) -> CSR:
-        """Return the positive pointwise mutual information; see `firth.association.ppmi`."""
-        return association.ppmi(self.sums, shift=shift, smoothing=smoothing)
-
-    collocations = association.collocations

@@ -27,8 +27,8 @@ py::array array_on(Pages&& pages, i64 size, i64 first = 0) {
 }
 
 // (indptr int64, indices int32, data of the kind asked for)
-py::tuple handed_out(CountedMatrix& matrix, Values values, const u64* among = nullptr) {
-  matrix.finish(among);
+py::tuple handed_out(CountedMatrix& matrix, Values values, const u64* among = nullptr, int threads = 1) {
+  run(1, 1, 1, [&](Range, int) { matrix.finish(among, threads); });
   Array<i64> indptr(static_cast<py::ssize_t>(matrix.indptr.size()));
   std::copy(matrix.indptr.begin(), matrix.indptr.end(), indptr.mutable_data());
   const i64 many = matrix.entries, gap = matrix.gap;
@@ -167,7 +167,7 @@ py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64
     done += range.end - range.begin;
   };
   run(size, grain, workers, work, reporter(progress, done));
-  return handed_out(matrix, values, among.data());
+  return handed_out(matrix, values, among.data(), threads);
 }
 
 // Adds up counts of the same words, each (indptr, indices, sums).

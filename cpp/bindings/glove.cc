@@ -7,8 +7,9 @@
 namespace firth {
 namespace {
 
-// One epoch: as many rounds as there are shifts. Returns (loss summed over counts, counts, the first row that met a
-// number that is not finite or -1). `progress`, unless None, is called now and then with (counts done, loss so far).
+// One epoch: as many rounds as there are shifts, each of which must be one more than the one before. Returns (loss
+// summed over counts, counts, the first row that met a number that is not finite or -1). `progress`, unless None, is
+// called now and then with (counts done, loss so far).
 py::tuple fit(Array<float> words, Array<float> contexts, i64 dim, const Array<i64>& indptr,
               const Array<std::int32_t>& indices, const Array<float>& data, const Array<u32>& order,
               const Array<i64>& row_starts, const Array<u32>& column_starts, const Array<i64>& shifts, double lr,
@@ -31,10 +32,16 @@ py::tuple fit(Array<float> words, Array<float> contexts, i64 dim, const Array<i6
   const Kernels& kernel = kernels(isa);
   const std::size_t groups = static_cast<std::size_t>(args.groups);
   Fitted all{0, 0, -1};
+  std::vector<i64> cursors(indptr.data(), indptr.data() + words.shape(0));
+  args.cursors = cursors.data();
   const auto report = [&] { progress(all.counts, all.loss); };
-  for (py::ssize_t round = 0; round < shifts.shape(0) && all.blown_up < 0; ++round) {
+  const i64 rounds = shifts.shape(0);
+  for (i64 round = 1; round < rounds; ++round)
+    if (shifts.data()[round] != (shifts.data()[round - 1] + 1) % args.groups)
+      throw py::value_error("glove: each of shifts must be one more than the one before");
+  args.shift = rounds ? shifts.data()[0] : 0;
+  for (args.round = 0; args.round < rounds && all.blown_up < 0; ++args.round) {
     std::vector<Fitted> fitted(groups, Fitted{0, 0, -1});
-    args.shift = shifts.data()[round];
     args.fitted = fitted.data();
     run(args.groups, 1, threads, [&](Range range, int) { kernel.glove(args, range); });
     for (const Fitted& one : fitted) {

@@ -43,6 +43,23 @@ struct Tile {
     word_rates[kLanes - 1] = context_rates[kLanes - 2] = 0;
   }
 
+  // Asks for a row and its next counts.
+  void fetch(i64 word) const {
+    const char* bytes = reinterpret_cast<const char*>(row(a.words, word));
+    for (i64 b = 0; b < 8 * width; b += 64) __builtin_prefetch(bytes + b, 1, 3);
+    const i64 at = a.cursors[word];
+    __builtin_prefetch(a.indices + at);
+    __builtin_prefetch(a.data + at);
+  }
+
+  // How many of the next counts, at most a batch, stand before column `last`.
+  i64 in_span(i64 begin, i64 stop, u32 last) const {
+    i64 many = 0;
+    for (const i64 most = stop - begin < kBatch ? stop - begin : kBatch; many < most; ++many)
+      if (a.indices[begin + many] >= last) break;
+    return many;
+  }
+
   float product(const float* w, const float* c) const {
     Floats even = load(w) * load(c), odd = {};
     i64 d = kLanes;
@@ -101,22 +118,25 @@ void glove(const Glove& a, Range groups) {
   const Tile tile(a);
   for (i64 g = groups.begin; g < groups.end; ++g) {
     Fitted& fitted = a.fitted[g];
-    const i64 span = (g + a.shift) % a.groups;
+    const i64 span = (g + a.shift + a.round) % a.groups, end = a.row_starts[g + 1];
     const u32 first = a.column_starts[span], last = a.column_starts[span + 1];
-    for (i64 k = a.row_starts[g]; k < a.row_starts[g + 1] && fitted.blown_up < 0; ++k) {
-      const i64 word = static_cast<i64>(a.order[k]);
-      i64 i = first_from(a.indices, a.indptr[word], a.indptr[word + 1], first);
-      const i64 stop = first_from(a.indices, i, a.indptr[word + 1], last);
-      for (; i < stop; i += kBatch) {
-        const i64 end = i + kBatch < stop ? i + kBatch : stop;
-        const double loss = tile.read(row(a.words, word), i, end);
+    for (i64 k = a.row_starts[g]; k < end && fitted.blown_up < 0; ++k) {
+      const i64 word = static_cast<i64>(a.order[k]), stop = a.indptr[word + 1];
+      if (k + 1 < end) tile.fetch(static_cast<i64>(a.order[k + 1]));
+      i64 i = span == 0 ? a.indptr[word] : a.cursors[word];
+      if (a.round == 0) i = first_from(a.indices, a.indptr[word], stop, first);
+      while (i < stop && a.indices[i] < last) {
+        const i64 many = tile.in_span(i, stop, last);
+        const double loss = tile.read(row(a.words, word), i, i + many);
         if (!(loss <= 1e300)) {
           fitted.blown_up = word;
           break;
         }
         fitted.loss += loss / 2;
-        fitted.counts += end - i;
+        fitted.counts += many;
+        i += many;
       }
+      a.cursors[word] = i;
     }
   }
 }

@@ -12,13 +12,13 @@
 // Rows of a table are 2 width floats, width = glove_width(dim): the vector, zeros, the two numbers that make the scalar
 // product contain the biases (of words: bias, 1; of contexts: 1, bias), then G of each of them.
 //
-// Order. The rows are dealt out to `groups` groups, and columns cut into as many spans. In a round, group g takes the
-// columns of span (g + shift) mod groups: no two groups touch the same row of a table, so they may run at the same
-// time, in any order, with the same result to the last bit, on any number of threads; after as many rounds as there are
-// groups, each with another shift, all counts have been read. Which rows make a group and in which order they come, and
-// the order of the shifts, are drawn anew in each epoch (Gemulla et al., "Large-scale matrix factorization with
-// distributed stochastic gradient descent", 2011). Within a row, columns come in their order. A tile, a group's part of
-// a round, is so small that its rows stay in cache: memory is what a shuffled list of counts would wait for.
+// Order. The rows are dealt out to `groups` groups, and columns cut into as many spans. In round r of an epoch, group g
+// takes the columns of span (g + shift + r) mod groups: no two groups touch the same row of a table, so they may run at
+// the same time, in any order, with the same result to the last bit, on any number of threads; after as many rounds as
+// there are groups all counts have been read. Which rows make a group, in which order they come, and the shift are drawn
+// anew in each epoch (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent",
+// 2011). Within a row, columns come in their order. A tile, a group's part of a round, is so small that its rows stay in
+// cache: memory is what a shuffled list of counts would wait for.
 #pragma once
 
 #include "firth/array.h"
@@ -45,7 +45,8 @@ struct Glove {
   const u32* order;          // (rows,) the rows, group by group
   const i64* row_starts;     // (groups + 1,) where a group begins in `order`
   const u32* column_starts;  // (groups + 1,) where a span of columns begins
-  i64 groups, shift;
+  i64 groups, shift, round;
+  i64* cursors;  // (rows,) where each row goes on: rounds follow each other, and the first one finds the places
   float lr, x_max, alpha;
   Fitted* fitted;  // (groups,)
 };

@@ -14,7 +14,7 @@ enum Stream : u32 {
       1,  // pair number = position of the piece + number of the block's first centre in it, times `shared`, + k
   kStreamInitial = 2,  // word number = row * dim + column
   kStreamLabel = 3,    // pair number = example: first chooses the label that it is trained for
-  kStreamOrder = 4,    // word number = row (then rows + round): the order in which counts are read in an epoch
+  kStreamOrder = 4,    // word number = row, then one for the shift: the order in which counts are read
 };
 
 struct Draw {

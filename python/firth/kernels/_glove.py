@@ -116,7 +116,8 @@ class Schedule(NamedTuple):
     column_starts
         (groups + 1,) uint32: where each span of columns begins.
     shifts
-        (groups,) int64: in round r, group g reads span (g + shifts[r]) mod groups.
+        (groups,) int64: in round r, group g reads span (g + shifts[r]) mod groups. Each is one more
+        than the one before, so that a row goes on where it stopped.
     """
 
     order: Ids
@@ -222,7 +223,7 @@ def schedule(rows: int, spans: Ids, seed: int, epoch: int) -> Schedule:
     ([0, 1, 2, 3, 4], [0, 3, 5], [0, 1])
     """
     groups = len(spans) - 1
-    words = random_words(seed, STREAM_ORDER, epoch, 0, rows + groups)
+    words = random_words(seed, STREAM_ORDER, epoch, 0, rows + 1)
     strata = np.arange(rows) // groups
     dealt = np.lexsort((words[:rows], strata))  # within each stratum at random
     place = np.arange(rows) % groups  # the group that takes the row at that place
@@ -230,8 +231,8 @@ def schedule(rows: int, spans: Ids, seed: int, epoch: int) -> Schedule:
     order = dealt[shuffled].astype(np.uint32)
     row_starts = np.zeros(groups + 1, np.int64)
     np.cumsum(np.bincount(place, minlength=groups), out=row_starts[1:])
-    shifts = np.argsort(words[rows:], kind="stable")
-    return Schedule(order, row_starts, spans, shifts.astype(np.int64))
+    shifts = (int(words[rows]) + np.arange(groups, dtype=np.int64)) % groups
+    return Schedule(order, row_starts, spans, shifts)
 
 
 def glove(

@@ -1,9 +1,10 @@
 """firth: embeddings from the company things keep, trained fast and searched exactly.
 
-`Word2Vec`, `FastText`, `FastTextClassifier` and `GloVe` learn from text; `Embedding`,
+`Word2Vec`, `FastText`, `FastTextClassifier`, `GloVe` and `PPMI` learn from text; `Embedding`,
 `SubwordEmbedding` and `Classifier` are what they return and what `read` and `load` get from files.
-`kernels` are the functions on arrays that all of it is made of, `evaluate` holds vectors against
-what people say.
+`Counts` say which company words keep, for `GloVe`, `PPMI` and collocations; `CSR` is the sparse
+matrix in them. `kernels` are the functions on arrays that all of it is made of, `evaluate` holds
+vectors against what people say.
 
 Names are imported when they are first used, so that ``import firth`` itself costs milliseconds.
 """

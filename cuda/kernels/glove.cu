@@ -11,7 +11,8 @@ namespace firth::cuda {
 namespace {
 
 constexpr int kFindThreads = 256;
-constexpr int kMostParts = 8;  // groups of four floats of a vector that a thread keeps in registers
+constexpr i64 kMostParts = 8;  // groups of four floats of a vector that a thread keeps in registers
+static_assert(kMostDeviceDim + 2 <= 4 * kWarp * kMostParts);
 
 // The first place in rising indices [begin, end) that is not below `column`.
 __device__ i64 first_from(const u32* indices, i64 begin, i64 end, u32 column) {
@@ -217,7 +218,7 @@ Walk walk_of(i64 parts) {
          : parts <= 2 ? walk_kernel<2>
          : parts <= 3 ? walk_kernel<3>
          : parts <= 4 ? walk_kernel<4>
-                      : walk_kernel<8>;
+                      : walk_kernel<kMostParts>;
 }
 
 }  // namespace
@@ -225,7 +226,6 @@ Walk walk_of(i64 parts) {
 void glove(const Glove& args, Range* counts, cudaStream_t stream) {
   if (args.groups == 0 || args.words.rows == 0) return;
   const i64 parts = ceil_div(glove_width(args.dim), 4 * kWarp);
-  if (parts > kMostParts) throw std::invalid_argument("cuda: glove: a row has more than 1024 numbers");
   launch("glove: find", find_kernel, blocks(args.words.rows, kFindThreads), kFindThreads, stream, args, counts);
   launch("glove", walk_of(parts), static_cast<unsigned>(args.groups), kWarp, stream, args, counts);
 }

@@ -56,6 +56,8 @@ void cooccurrence(const Cooccurrence& args, Range rows, i64 places, const Result
 // Parts have `entries` in all and are listed on the host. Scratch is not used.
 void merge_counts(const MergeCounts& args, i64 entries, const Results& results, cudaStream_t stream);
 
+constexpr i64 kMostDeviceDim = 1022;  // of glove: a warp keeps four rows in registers
+
 // One round. Adds to what fitted (groups,) has; a group that stopped in a round before stays where it is. `counts` is
 // scratch of (rows,).
 void glove(const Glove& args, Range* counts, cudaStream_t stream);

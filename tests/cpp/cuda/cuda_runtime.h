@@ -4,8 +4,10 @@
 // it, but orders no memory, as on a GPU. It says nothing of speed, memory spaces or nvcc.
 #pragma once
 
+#include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdint>
@@ -54,7 +56,11 @@ inline unsigned __ballot_sync(unsigned, int flag) {
   const unsigned lane = threadIdx.x % kHostWarp, now = host_vote++ % 3;
   const std::uint64_t mine = std::uint64_t{1} << 32 | std::uint64_t{flag != 0} << lane;
   std::uint64_t seen = __atomic_add_fetch(votes + now, mine, __ATOMIC_RELAXED);
-  for (; seen >> 32 != kHostWarp; seen = __atomic_load_n(votes + now, __ATOMIC_RELAXED)) sched_yield();
+  // Asleep rather than in a queue of hundreds of threads that yield to each other; the last one wakes the others.
+  std::uint32_t* const count = reinterpret_cast<std::uint32_t*>(votes + now) + 1;
+  if (seen >> 32 == kHostWarp) syscall(SYS_futex, count, FUTEX_WAKE_PRIVATE, kHostWarp, nullptr, nullptr, 0);
+  for (; seen >> 32 != kHostWarp; seen = __atomic_load_n(votes + now, __ATOMIC_RELAXED))
+    syscall(SYS_futex, count, FUTEX_WAIT_PRIVATE, static_cast<std::uint32_t>(seen >> 32), nullptr, nullptr, 0);
   if (lane == 0) __atomic_store_n(votes + (now + 2) % 3, 0, __ATOMIC_RELAXED);
   return static_cast<unsigned>(seen);
 }

@@ -50,10 +50,19 @@ struct alignas(16) Four {
   float x[4];
 };
 
-// A row of a table: each thread of the warp has some of its numbers and of their G.
+// A row of a table: each thread of the warp has some of its numbers and of their G. What lies beyond its end is 0, and
+// its G is 1, as a step divides by its root.
 template <int kParts>
 struct Row {
   Four numbers[kParts], squares[kParts];
+
+  __device__ Row() {
+#pragma unroll
+    for (int p = 0; p < kParts; ++p) {
+      numbers[p] = {{0, 0, 0, 0}};
+      squares[p] = {{1, 1, 1, 1}};
+    }
+  }
 };
 
 // Thread t has the fours t, t + 32, ... of a vector of `width` floats.
@@ -163,7 +172,7 @@ __global__ void __launch_bounds__(kWarp) walk_kernel(const __grid_constant__ Glo
   if (fitted.blown_up >= 0) return;
   const int width = static_cast<int>(glove_width(a.dim));
   const float log_x_max = logf(a.x_max);
-  Row<kParts> w{}, c{}, next_w{}, next_c{};
+  Row<kParts> w, c, next_w, next_c;
   i64 word = -1;  // whose row is in w
   for (i64 k = a.row_starts[g]; k < a.row_starts[g + 1] && fitted.blown_up < 0; k += kWarp) {
     read_rows(a, counts, batch, k, a.row_starts[g + 1]);

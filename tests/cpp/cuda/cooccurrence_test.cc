@@ -176,10 +176,10 @@ void test_places() {
 }
 
 void test_every_rule() {
-  for (const u32 window : {1u, 10u, 50u})
+  for (const u32 window : {1u, 2u, 10u, 16u, 50u})
     for (const bool symmetric : {false, true})
       for (const i64 sentence : {0, 7}) {
-        Text text = text_of(200, 6, sentence, window);
+        Text text = text_of(300, 12, sentence, window);
         text.hold_against_the_definition(window, 2520, symmetric, Values::kSums);
       }
   Text text = text_of(300, 12, 30, 8);

@@ -143,6 +143,8 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
              py::arg("constants"), py::arg("items"), py::arg("scan"), py::arg("cosine"), py::arg("exclude"),
              py::arg("mask"), py::arg("threshold"), py::arg("ids"), py::arg("scores"), py::arg("threads"),
              py::arg("isa"));
+  bind_cooccurrence(module);
+  bind_glove(module);
   bind_subwords(module);
   module.def("devices", &devices);
   module.def("runtime_version", &runtime_version);

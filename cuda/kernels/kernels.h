@@ -4,7 +4,11 @@
 
 #include <cuda_runtime.h>
 
+#include <functional>
+
+#include "firth/cooccurrence.h"
 #include "firth/cosine.h"
+#include "firth/glove.h"
 #include "firth/subwords.h"
 
 namespace firth::cuda {
@@ -27,5 +31,35 @@ void bag_means(const BagMeans& args, cudaStream_t stream);
 
 // Scratch is not used.
 void subword_means(const SubwordMeans& args, cudaStream_t stream);
+
+enum class Values : u32 { kFloat32 = 0, kFloat64 = 1, kSums = 2 };  // as cpp/counting.h has them
+
+// Rows whose size is not known before they are counted: allocate(entries) says where their entries go.
+struct Entries {
+  u32* indices;
+  void* values;
+};
+struct Results {
+  i64* indptr;  // (rows + 1,)
+  Values values;
+  double unit;
+  std::function<Entries(i64)> allocate;
+};
+
+// Fills starts (words + 1,) and places (many,) of the index of ids (many,).
+void places(const u32* ids, i64 many, i64 words, i64* starts, u32* places, cudaStream_t stream);
+
+// Makes rows [begin, end) of an index of `places` places. Weights are the host's; scratch is not used. This and
+// merge_counts wait for the stream once, to learn how many entries there are.
+void cooccurrence(const Cooccurrence& args, Range rows, i64 places, const Results& results, cudaStream_t stream);
+
+// Parts have `entries` in all and are listed on the host. Scratch is not used.
+void merge_counts(const MergeCounts& args, i64 entries, const Results& results, cudaStream_t stream);
+
+constexpr i64 kMostDeviceDim = 1022;  // of glove: a warp keeps four rows in registers
+
+// One round. Adds to what fitted (groups,) has; a group that stopped in a round before stays where it is. `counts` is
+// scratch of (rows,).
+void glove(const Glove& args, Range* counts, cudaStream_t stream);
 
 }  // namespace firth::cuda

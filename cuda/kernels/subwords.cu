@@ -3,32 +3,21 @@
 // one: if a character begins there, the thread writes all n-grams that begin there, with one hash that rolls on. Where
 // they stand in the bag follows from how many characters come before, so that no thread waits for another's n-grams.
 // Ids go into a window of shared memory, from where they are stored in order, or named rows are added up at once.
-#include "../launch.h"
 #include "kernels.h"
+#include "warp.h"
 
 namespace firth::cuda {
 namespace {
 
-constexpr int kThreads = 128, kWarp = 32, kWarps = kThreads / kWarp;
+constexpr int kThreads = 128, kWarps = kThreads / kWarp;
 constexpr int kBlocks = 8, kMeansBlocks = 6;  // [?] that a multiprocessor is to hold at least
-constexpr u32 kWholeWarp = 0xffffffff;
-constexpr int kRoom = 512;      // [?] ids of a window
-constexpr i64 kLong = 256;      // [?] bytes of a word whose characters a warp counts together
+constexpr int kRoom = 512;                    // [?] ids of a window
+constexpr i64 kLong = 256;                    // [?] bytes of a word whose characters a warp counts together
 constexpr i64 kWarpsEach = 32;  // [?] warps that a multiprocessor should have before tiles have several words
 constexpr int kAhead = 4;       // rows that a thread asks for before it adds the first
 
-__device__ int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
 __device__ i64 warp_of_grid() { return static_cast<i64>(blockIdx.x) * kWarps + static_cast<int>(threadIdx.x) / kWarp; }
 __device__ i64 warps_of_grid() { return static_cast<i64>(gridDim.x) * kWarps; }
-
-// The sum over this thread and those before it in its warp.
-__device__ i64 sum_up_to(i64 value) {
-  for (int step = 1; step < kWarp; step *= 2) {
-    const i64 before = __shfl_up_sync(kWholeWarp, value, step);
-    if (lane() >= step) value += before;
-  }
-  return value;
-}
 
 // hash % buckets without a division. With reciprocal = floor((2^32 - 1) / buckets) the quotient comes out right or one
 // too small: hash (2^32 - reciprocal buckets) / (2^32 buckets) is less than 1.

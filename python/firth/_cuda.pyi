@@ -1,6 +1,9 @@
 # The compiled CUDA module (cuda/bindings*.cc). Its arrays lie on a device: all that have
 # __cuda_array_interface__.
-from firth._backend import Bytes, Doubles, Floats, Ids, Longs
+from collections.abc import Callable
+from typing import Any
+
+from firth._backend import Bytes, Doubles, Floats, Hashes, Ids, Indices, Longs
 
 def devices() -> list[str]: ...
 def runtime_version() -> int: ...
@@ -36,6 +39,54 @@ def subword_means(
     threads: int,
     isa: str,
 ) -> None: ...
+
+# weights and shifts are the host's, all else the device's
+def places(*, ids: Ids, begin: int, end: int, words: int, threads: int) -> tuple[Longs, Ids]: ...
+def cooccurrence(
+    *,
+    ids: Ids,
+    breaks: Hashes,
+    starts: Longs,
+    places: Ids,
+    origin: int,
+    first: int,
+    last: int,
+    weights: Hashes,
+    symmetric: bool,
+    unit: int,
+    dtype: int,
+    threads: int,
+    isa: str,
+    progress: Callable[[int], object] | None,
+) -> tuple[Longs, Indices, Any]: ...
+def merge_counts(
+    *,
+    parts: list[tuple[Longs, Indices, Hashes]],
+    columns: int,
+    unit: int,
+    dtype: int,
+    threads: int,
+    isa: str,
+) -> tuple[Longs, Indices, Any]: ...
+def glove(
+    *,
+    words: Floats,
+    contexts: Floats,
+    dim: int,
+    indptr: Longs,
+    indices: Indices,
+    data: Floats,
+    order: Ids,
+    row_starts: Longs,
+    column_starts: Ids,
+    shifts: Longs,
+    lr: float,
+    x_max: float,
+    alpha: float,
+    threads: int,
+    isa: str,
+    progress: Callable[[int, float], object] | None,
+) -> tuple[float, int, int]: ...
 def prepare(
     *,
     rows: Floats,

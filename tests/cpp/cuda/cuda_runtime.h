@@ -4,8 +4,10 @@
 // it, but orders no memory, as on a GPU. It says nothing of speed, memory spaces or nvcc.
 #pragma once
 
+#include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdint>
@@ -54,7 +56,11 @@ inline unsigned __ballot_sync(unsigned, int flag) {
   const unsigned lane = threadIdx.x % kHostWarp, now = host_vote++ % 3;
   const std::uint64_t mine = std::uint64_t{1} << 32 | std::uint64_t{flag != 0} << lane;
   std::uint64_t seen = __atomic_add_fetch(votes + now, mine, __ATOMIC_RELAXED);
-  for (; seen >> 32 != kHostWarp; seen = __atomic_load_n(votes + now, __ATOMIC_RELAXED)) sched_yield();
+  // Asleep rather than in a queue of hundreds of threads that yield to each other; the last one wakes the others.
+  std::uint32_t* const count = reinterpret_cast<std::uint32_t*>(votes + now) + 1;
+  if (seen >> 32 == kHostWarp) syscall(SYS_futex, count, FUTEX_WAKE_PRIVATE, kHostWarp, nullptr, nullptr, 0);
+  for (; seen >> 32 != kHostWarp; seen = __atomic_load_n(votes + now, __ATOMIC_RELAXED))
+    syscall(SYS_futex, count, FUTEX_WAIT_PRIVATE, static_cast<std::uint32_t>(seen >> 32), nullptr, nullptr, 0);
   if (lane == 0) __atomic_store_n(votes + (now + 2) % 3, 0, __ATOMIC_RELAXED);
   return static_cast<unsigned>(seen);
 }
@@ -65,17 +71,27 @@ inline long long host_values[kHostWarps][2][kHostWarp];
 template <class T>
 T __shfl_sync(unsigned, T value, int from) {
   const unsigned warp = threadIdx.x / kHostWarp, place = host_shuffle++ % 2;
-  __atomic_store_n(&host_values[warp][place][threadIdx.x % kHostWarp], static_cast<long long>(value), __ATOMIC_RELAXED);
+  static_assert(sizeof(T) <= sizeof(long long));
+  long long bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  __atomic_store_n(&host_values[warp][place][threadIdx.x % kHostWarp], bits, __ATOMIC_RELAXED);
   __ballot_sync(0, 0);
-  return static_cast<T>(__atomic_load_n(&host_values[warp][place][from], __ATOMIC_RELAXED));
+  bits = __atomic_load_n(&host_values[warp][place][from], __ATOMIC_RELAXED);
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
 }
 template <class T>
 T __shfl_up_sync(unsigned, T value, unsigned by) {
   const unsigned lane = threadIdx.x % kHostWarp;
   return __shfl_sync(0, value, static_cast<int>(lane < by ? lane : lane - by));
 }
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  return __shfl_sync(0, value, static_cast<int>(threadIdx.x % kHostWarp) ^ mask);
+}
 
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
+inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline int __dp4a(int a, int b, int sum) {
   for (int i = 0; i < 32; i += 8) sum += static_cast<signed char>(a >> i) * static_cast<signed char>(b >> i);
   return sum;
@@ -95,6 +111,9 @@ inline unsigned long long atomicAdd(unsigned long long* to, unsigned long long v
   return __atomic_fetch_add(to, value, __ATOMIC_RELAXED);
 }
 
+inline unsigned atomicAdd(unsigned* to, unsigned value) { return __atomic_fetch_add(to, value, __ATOMIC_RELAXED); }
+inline unsigned atomicOr(unsigned* to, unsigned value) { return __atomic_fetch_or(to, value, __ATOMIC_RELAXED); }
+
 using cudaStream_t = void*;
 enum cudaError_t { cudaSuccess };
 enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
@@ -111,6 +130,17 @@ inline cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t)
   return cudaSuccess;
 }
 inline cudaError_t cudaFreeAsync(void* data, cudaStream_t) { return std::free(data), cudaSuccess; }
+
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+inline cudaError_t cudaMemsetAsync(void* to, int byte, std::size_t bytes, cudaStream_t) {
+  if (bytes) std::memset(to, byte, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  if (bytes) std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;

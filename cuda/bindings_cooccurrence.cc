@@ -66,8 +66,10 @@ py::tuple matrix_of(int device, i64 rows, u64 unit, u32 dtype, Make make) {
   return py::make_tuple(indptr, indices, values);
 }
 
-// (starts (words + 1,), places (end - begin,)) of ids[begin, end).
-py::tuple places_of(const py::object& ids_array, i64 begin, i64 end, i64 words, int) {
+// (starts (words + 1,), places (end - begin,)) of ids[begin, end). All words are indexed: nothing is counted along the
+// corpus here, and nothing goes to the disk.
+py::tuple places_of(const py::object& ids_array, i64 begin, i64 end, i64 words, i64 first, i64 last, int) {
+  expect(first == 0 && last == words, "some of the words are left out");
   const Interface ids = read(ids_array, "ids", "<u4", 1, false);
   expect(0 <= begin && begin <= end && end <= ids.rows && end - begin <= i64{1} << 31, "ids have no such part");
   expect(words >= 0 && words < i64{1} << 31, "words is not between 0 and 2^31 - 1");
@@ -87,13 +89,14 @@ py::tuple places_of(const py::object& ids_array, i64 begin, i64 end, i64 words, 
 
 // Rows [first, last). Weights are the host's. `progress`, unless None, is called once, with the places that were read.
 py::tuple cooccurrence_of(const py::object& ids_array, const py::object& breaks_array, const py::object& starts_array,
-                          const py::object& places_array, i64 origin, i64 first, i64 last,
+                          const py::object& places_array, i64 frequent, i64 origin, i64 first, i64 last,
                           const py::array_t<u64, py::array::c_style>& weights, bool symmetric, u64 unit, u32 dtype, int,
                           const std::string&, const py::object& progress) {
   const Interface ids = read(ids_array, "ids", "<u4", 1, false);
   const Interface breaks = read(breaks_array, "breaks", "<u8", 1, false);
   const Interface starts = read(starts_array, "starts", "<i8", 1, false);
   const Interface index = read(places_array, "places", "<u4", 1, false);
+  expect(frequent == 0, "frequent is not 0");
   expect(breaks.rows == 0 || breaks.rows == ids.rows / 64 + 2, "breaks do not fit the ids");
   expect(starts.rows >= 1 && 0 <= first && first <= last && last < starts.rows, "starts have no such rows");
   expect(0 <= origin && origin <= ids.rows - index.rows, "places are no part of the ids");
@@ -148,12 +151,13 @@ py::tuple merge_counts_of(const py::list& parts, i64 columns, u64 unit, u32 dtyp
 }  // namespace
 
 void bind_cooccurrence(py::module_& module) {
+  module.attr("FREQUENT_WORDS") = 0;
   module.def("places", &places_of, py::kw_only(), py::arg("ids"), py::arg("begin"), py::arg("end"), py::arg("words"),
-             py::arg("threads"));
+             py::arg("first"), py::arg("last"), py::arg("threads"));
   module.def("cooccurrence", &cooccurrence_of, py::kw_only(), py::arg("ids"), py::arg("breaks"), py::arg("starts"),
-             py::arg("places"), py::arg("origin"), py::arg("first"), py::arg("last"), py::arg("weights").noconvert(),
-             py::arg("symmetric"), py::arg("unit"), py::arg("dtype"), py::arg("threads"), py::arg("isa"),
-             py::arg("progress"));
+             py::arg("places"), py::arg("frequent"), py::arg("origin"), py::arg("first"), py::arg("last"),
+             py::arg("weights").noconvert(), py::arg("symmetric"), py::arg("unit"), py::arg("dtype"),
+             py::arg("threads"), py::arg("isa"), py::arg("progress"));
   module.def("merge_counts", &merge_counts_of, py::kw_only(), py::arg("parts"), py::arg("columns"), py::arg("unit"),
              py::arg("dtype"), py::arg("threads"), py::arg("isa"));
 }

@@ -60,6 +60,7 @@ class Counting:
             breaks=self.breaks,
             starts=self.starts,
             places=self.places,
+            frequent=0,
             origin=0,
             first=0,
             last=self.words,

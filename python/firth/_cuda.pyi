@@ -41,13 +41,18 @@ def subword_means(
 ) -> None: ...
 
 # weights and shifts are the host's, all else the device's
-def places(*, ids: Ids, begin: int, end: int, words: int, threads: int) -> tuple[Longs, Ids]: ...
+FREQUENT_WORDS: int
+
+def places(
+    *, ids: Ids, begin: int, end: int, words: int, first: int, last: int, threads: int
+) -> tuple[Longs, Ids]: ...
 def cooccurrence(
     *,
     ids: Ids,
     breaks: Hashes,
     starts: Longs,
     places: Ids,
+    frequent: int,
     origin: int,
     first: int,
     last: int,

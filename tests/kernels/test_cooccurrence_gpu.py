@@ -44,13 +44,16 @@ def counted(module, xp, ids, offsets, rule, words, begin=0, end=None, rows=None,
     breaks = np.zeros(0, np.uint64) if offsets is None else sentence_breaks(offsets, len(ids))
     ids = xp.asarray(ids)
     end = len(ids) if end is None else end
-    starts, places = module.places(ids=ids, begin=begin, end=end, words=words, threads=0)
+    starts, places = module.places(
+        ids=ids, begin=begin, end=end, words=words, first=0, last=words, threads=0
+    )
     first, last = rows or (0, words)
     found = module.cooccurrence(
         ids=ids,
         breaks=xp.asarray(breaks),
         starts=starts,
         places=places,
+        frequent=0,
         origin=begin,
         first=first,
         last=last,
@@ -119,8 +122,12 @@ def test_one_word_alone_has_sums_beyond_32_bits(cupy, cuda, dtype):
 def test_places_of_every_width_of_ids(cupy, cuda):
     for words in (1, 2, 256, 257, 65_537, 2**24 + 5):
         ids = text_of(50_000, words)
-        wanted = _cpu.places(ids=ids, begin=7, end=49_000, words=words, threads=0)
-        found = cuda.places(ids=cupy.asarray(ids), begin=7, end=49_000, words=words, threads=0)
+        wanted = _cpu.places(
+            ids=ids, begin=7, end=49_000, words=words, first=0, last=words, threads=0
+        )
+        found = cuda.places(
+            ids=cupy.asarray(ids), begin=7, end=49_000, words=words, first=0, last=words, threads=0
+        )
         assert_same_bits(cupy, found, wanted)
 
 
@@ -159,11 +166,11 @@ def test_progress_is_told_all_places(cupy, cuda):
 def test_arrays_that_do_not_fit_are_refused(cupy, cuda):
     ids = cupy.asarray(text_of(100, 9))
     with pytest.raises(ValueError, match="ids have no such part"):
-        cuda.places(ids=ids, begin=0, end=101, words=9, threads=0)
+        cuda.places(ids=ids, begin=0, end=101, words=9, first=0, last=9, threads=0)
     with pytest.raises(ValueError, match="there are no parts"):
         cuda.merge_counts(parts=[], columns=3, unit=1, dtype=2, **RUN)
     with pytest.raises(TypeError, match="not a device array"):
-        cuda.places(ids=cupy.asnumpy(ids), begin=0, end=100, words=9, threads=0)
+        cuda.places(ids=cupy.asnumpy(ids), begin=0, end=100, words=9, first=0, last=9, threads=0)
 
 
 def test_work_is_queued_on_the_current_stream(cupy, cuda):

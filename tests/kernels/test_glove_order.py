@@ -46,6 +46,7 @@ def test_an_epoch_reads_every_count_once_and_no_two_groups_meet(problem):
     plan = _glove.schedule(rows, spans, problem["seed"], problem["epoch"])
     assert sorted(plan.order.tolist()) == list(range(rows))
     assert sorted(plan.shifts.tolist()) == list(range(problem["groups"]))
+    assert ((plan.shifts[1:] - plan.shifts[:-1]) % problem["groups"] == 1).all()
     assert len(plan.row_starts) == len(plan.column_starts) == problem["groups"] + 1
     read = []
     for tiles in oracle.glove_order(entries_of(counts), **plan._asdict()):
@@ -61,8 +62,8 @@ def test_an_epoch_reads_every_count_once_and_no_two_groups_meet(problem):
 def test_each_epoch_and_seed_has_an_order_of_its_own():
     spans = np.arange(0, 101, 10).astype(np.uint32)
     plans = [_glove.schedule(100, spans, seed, epoch) for seed in (1, 2) for epoch in (0, 1, 2)]
-    for name in ("order", "shifts"):
-        assert len({getattr(plan, name).tobytes() for plan in plans}) == 6
+    assert len({plan.order.tobytes() for plan in plans}) == 6
+    assert len({plan.shifts.tobytes() for plan in plans}) > 1  # of ten that there can be
     again = _glove.schedule(100, spans, 1, 0)
     for got, want in zip(again, plans[0], strict=True):
         np.testing.assert_array_equal(got, want)

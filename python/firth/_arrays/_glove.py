@@ -32,7 +32,7 @@ def glove(
     """Read tile by tile, all tiles of a round side by side: they share no row."""
     xp: Any = np if isinstance(words, np.ndarray) else importlib.import_module("cupy")
     rows, rounds, groups = _rows_and_rounds(
-        xp, indptr, indices, order, row_starts, column_starts, shifts
+        xp, indptr, indices, order, row_starts, column_starts, xp.asarray(shifts)
     )
     place = xp.empty(len(order), np.int64)
     place[order] = xp.arange(len(order))

@@ -347,7 +347,7 @@ def glove(
         order=xp.asarray(plan.order),
         row_starts=xp.asarray(plan.row_starts),
         column_starts=xp.asarray(plan.column_starts),
-        shifts=xp.asarray(plan.shifts),
+        shifts=plan.shifts,
         lr=lr,
         x_max=x_max,
         alpha=alpha,

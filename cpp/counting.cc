@@ -7,9 +7,10 @@
 
 namespace firth {
 
-CountedMatrix::CountedMatrix(i64 first_row, i64 rows, i64 width, Values kind, double unit, i64 frequent)
+CountedMatrix::CountedMatrix(i64 first_row, i64 rows, i64 width, Values kind, double unit, i64 frequent,
+                             i64 most_frequent)
     : indptr(static_cast<std::size_t>(rows) + 1),
-      gap(frequent * width),
+      begin(most_frequent),
       first_row_(first_row),
       width_(width),
       frequent_(frequent),
@@ -43,14 +44,17 @@ void CountedMatrix::take(i64 piece, const CountedRows& found, bool first_is_cut,
     give_place(placed.back());
   }
   lock.unlock();
-  for (const Piece& one : placed) fill(one.place, one.from_columns, one.from_sums, one.many);
+  for (Piece& one : placed) {
+    fill(one.place, one.from_columns, one.from_sums, one.many);
+    one = Piece{};  // what waited is not kept any longer
+  }
 }
 
 // Whole rows of a piece lie side by side, in the piece as in the matrix; those that are cut are added up first.
 void CountedMatrix::give_place(Piece& piece) {
   const CountedRows& found = piece.rows;
   piece.place = -1;
-  i64 begin = 0;
+  i64 from = 0;
   for (i64 r = 0; r < found.rows; ++r) {
     const i64 row = found.first + r, end = found.ends[r];
     const bool comes = r == 0 && piece.first_is_cut, goes = r + 1 == found.rows && piece.last_is_cut;
@@ -58,34 +62,33 @@ void CountedMatrix::give_place(Piece& piece) {
     if (comes || goes) {
       if (carry_.empty()) carry_.resize(static_cast<std::size_t>(width_));
       carried_ = row;
-      for (i64 i = begin; i < end; ++i) carry_[found.columns[i]] += found.sums[i];
+      for (i64 i = from; i < end; ++i) carry_[found.columns[i]] += found.sums[i];
     } else {
-      const i64 place = add_row(row, end - begin);
+      const i64 place = add_row(row, end - from);
       if (piece.place < 0) {
         piece.place = place;
-        piece.from_columns = found.columns + begin;
-        piece.from_sums = found.sums + begin;
+        piece.from_columns = found.columns + from;
+        piece.from_sums = found.sums + from;
       }
-      piece.many += end - begin;
+      piece.many += end - from;
     }
-    begin = end;
+    from = end;
     if (comes && !goes) end_carried();
   }
-  make_room(0);
+  make_room();
 }
 
 // Where the entries of the next row go.
 i64 CountedMatrix::add_row(i64 row, i64 many) {
   for (; done_rows_ <= row - first_row_; ++done_rows_) indptr[static_cast<std::size_t>(done_rows_)] = entries;
   entries += many;
-  return gap + entries - many;
+  return begin + entries - many;
 }
 
-void CountedMatrix::make_room(i64 many) {
-  const std::size_t needed = static_cast<std::size_t>(gap + entries + many);
-  if (4 * needed <= columns.bytes()) return;
+void CountedMatrix::make_room() {
+  if (4 * static_cast<std::size_t>(begin + entries) <= columns.bytes()) return;
   const std::unique_lock nobody_writes(memory_);
-  const std::size_t room = std::max<std::size_t>(2 * needed, std::size_t{1} << 16);
+  const std::size_t room = static_cast<std::size_t>(begin + std::max(2 * entries, i64{1} << 14));
   columns.resize(4 * room);
   values.resize(bytes_of(kind_) * room);
 }
@@ -101,7 +104,7 @@ void CountedMatrix::end_carried() {
     carry_[column] = 0;
   }
   const i64 many = static_cast<i64>(there.size()), place = add_row(carried_, many);
-  make_room(0);
+  make_room();
   fill(place, there.data(), sums.data(), many);
   carried_ = -1;
 }
@@ -123,12 +126,12 @@ void CountedMatrix::fill(i64 place, const u32* from, const u64* sums, i64 many) 
 
 void CountedMatrix::finish(const u64* among, int threads) {
   end_carried();
-  make_room(0);
+  make_room();
   for (; done_rows_ < static_cast<i64>(indptr.size()); ++done_rows_)
     indptr[static_cast<std::size_t>(done_rows_)] = entries;
   if (frequent_ > 0) add_frequent(among, threads);
-  columns.resize(4 * static_cast<std::size_t>(gap + entries));
-  values.resize(bytes_of(kind_) * static_cast<std::size_t>(gap + entries));
+  columns.resize(4 * static_cast<std::size_t>(begin + entries));
+  values.resize(bytes_of(kind_) * static_cast<std::size_t>(begin + entries));
 }
 
 // Rows of frequent words go before the others, where room was left that nothing has touched: first what they have in
@@ -144,8 +147,8 @@ void CountedMatrix::add_frequent(const u64* among, int threads) {
     parallel(slices, 1, threads, [&](Range range, int) {
       std::vector<i64>& mine = next[static_cast<std::size_t>(range.begin) + 1];
       for (i64 row = frequent_ + others * range.begin / slices; row < frequent_ + others * range.end / slices; ++row)
-        for (i64 i = gap + indptr[static_cast<std::size_t>(row)];
-             i < gap + indptr[static_cast<std::size_t>(row) + 1] && all[i] < frequent; ++i)
+        for (i64 i = begin + indptr[static_cast<std::size_t>(row)];
+             i < begin + indptr[static_cast<std::size_t>(row) + 1] && all[i] < frequent; ++i)
           work(row, i, mine[all[i]]);
     });
   };
@@ -163,7 +166,7 @@ void CountedMatrix::add_frequent(const u64* among, int threads) {
       added += size;
     }
   }
-  const i64 start = gap - added;
+  const i64 start = begin - added;
   std::vector<u32> there;
   std::vector<u64> sums;
   for (std::size_t a = 0; a < frequent; ++a) {
@@ -183,7 +186,7 @@ void CountedMatrix::add_frequent(const u64* among, int threads) {
   });
   for (std::size_t row = frequent; row < indptr.size(); ++row) indptr[row] += added;
   std::copy(begins.begin(), begins.end(), indptr.begin());
-  gap = start;
+  begin = start;
   entries += added;
 }
 

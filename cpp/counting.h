@@ -1,4 +1,4 @@
-// Around the kernels of cooccurrence: the index that they read, and the one matrix that becomes of their pieces.
+// After the kernels of cooccurrence: the one matrix that becomes of the pieces that they find.
 #pragma once
 
 #include <map>
@@ -21,8 +21,9 @@ constexpr std::size_t bytes_of(Values values) { return values == Values::kFloat3
 class CountedMatrix {
  public:
   // Rows [first_row, first_row + rows) of `width` columns. The first `frequent` of all rows are left out by the pieces:
-  // finish() makes them from the others and from what frequent words have in common.
-  CountedMatrix(i64 first_row, i64 rows, i64 width, Values kind, double unit, i64 frequent = 0);
+  // finish() makes them from the others and from what frequent words have in common, and puts them into room for as
+  // many entries as `most_frequent` says.
+  CountedMatrix(i64 first_row, i64 rows, i64 width, Values kind, double unit, i64 frequent = 0, i64 most_frequent = 0);
 
   // The rows of piece number `piece`, counted from 0. A row that goes on in the next piece, or comes from the one
   // before, is said to be cut.
@@ -31,8 +32,8 @@ class CountedMatrix {
   void finish(const u64* among = nullptr, int threads = 1);
 
   std::vector<i64> indptr;  // (rows + 1,)
-  Pages columns, values;    // whose first `gap` entries are none
-  i64 gap, entries = 0;
+  Pages columns, values;    // the matrix begins with their entry number `begin`
+  i64 begin, entries = 0;
 
  private:
   struct Piece {
@@ -47,7 +48,7 @@ class CountedMatrix {
   };
   void give_place(Piece& piece);
   i64 add_row(i64 row, i64 many);
-  void make_room(i64 many);
+  void make_room();
   void end_carried();
   void fill(i64 place, const u32* from, const u64* sums, i64 many);
   void add_frequent(const u64* among, int threads);

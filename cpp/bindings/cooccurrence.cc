@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <memory>
+#include <functional>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -31,11 +32,11 @@ py::tuple handed_out(CountedMatrix& matrix, Values values, const u64* among = nu
   run(1, 1, 1, [&](Range, int) { matrix.finish(among, threads); });
   Array<i64> indptr(static_cast<py::ssize_t>(matrix.indptr.size()));
   std::copy(matrix.indptr.begin(), matrix.indptr.end(), indptr.mutable_data());
-  const i64 many = matrix.entries, gap = matrix.gap;
-  py::array data = values == Values::kFloat32   ? array_on<float>(std::move(matrix.values), many, gap)
-                   : values == Values::kFloat64 ? array_on<double>(std::move(matrix.values), many, gap)
-                                                : array_on<u64>(std::move(matrix.values), many, gap);
-  return py::make_tuple(indptr, array_on<std::int32_t>(std::move(matrix.columns), many, gap), data);
+  const i64 many = matrix.entries, begin = matrix.begin;
+  py::array data = values == Values::kFloat32   ? array_on<float>(std::move(matrix.values), many, begin)
+                   : values == Values::kFloat64 ? array_on<double>(std::move(matrix.values), many, begin)
+                                                : array_on<u64>(std::move(matrix.values), many, begin);
+  return py::make_tuple(indptr, array_on<std::int32_t>(std::move(matrix.columns), many, begin), data);
 }
 
 // What a thread counts with.
@@ -66,7 +67,8 @@ py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, i64 first
   const std::size_t many = static_cast<std::size_t>(words);
   const u32 low = static_cast<u32>(first), span = static_cast<u32>(last - first);
   Array<i64> starts(words + 1);
-  std::vector<std::vector<u32>> next(static_cast<std::size_t>(slices), std::vector<u32>(many));
+  std::vector<std::vector<u32>> next(static_cast<std::size_t>(slices));
+  for (std::vector<u32>& one : next) one.resize(many);
   const auto over = [&](const auto& work) {
     const i64 longest = (tokens + slices - 1) / slices;
     for (i64 from = 0; from < longest; from += kStep)
@@ -77,12 +79,14 @@ py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, i64 first
         }
       });
   };
+  const u32* read = ids.data() + begin;
   over([&](i64 start, i64 stop, u32* counts) {
-    for (i64 t = start; t < stop; ++t) ++counts[ids.data()[begin + t]];
+    for (i64 t = start; t < stop; ++t) ++counts[read[t]];
   });
+  i64* to_starts = starts.mutable_data();
   i64 at = 0;
   for (i64 word = 0; word < words; ++word) {
-    starts.mutable_data()[word] = at;
+    to_starts[word] = at;
     if (word < first || word >= last) continue;
     for (std::vector<u32>& counts : next) {
       const u32 here = counts[static_cast<std::size_t>(word)];
@@ -90,7 +94,7 @@ py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, i64 first
       at += here;
     }
   }
-  starts.mutable_data()[words] = at;
+  to_starts[words] = at;
   i64 spare = at;
   for (std::vector<u32>& cursors : next) {
     spare += kApart;
@@ -101,26 +105,31 @@ py::tuple places(const Array<u32>& ids, i64 begin, i64 end, i64 words, i64 first
   u32* to = places_.as<u32>();
   over([&](i64 start, i64 stop, u32* cursors) {
     for (i64 t = start; t < stop; ++t) {
-      const u32 id = ids.data()[begin + t];
-      u32& cursor = cursors[id];
+      u32& cursor = cursors[read[t]];
       to[cursor] = static_cast<u32>(t);
-      cursor += id - low < span;
+      cursor += read[t] - low < span;
     }
   });
   return py::make_tuple(starts, array_on<u32>(std::move(places_), at));
 }
 
 // The sums of frequent words with those before them, (frequent, frequent).
-std::vector<u64> count_frequent(const Kernels& kernel, const Cooccurrence& of, i64 frequent, int threads) {
+std::vector<u64> count_frequent(const Kernels& kernel, const Cooccurrence& of, i64 frequent, int threads,
+                                const std::function<void(i64)>& read, const std::function<void()>& report) {
   const std::size_t cells = static_cast<std::size_t>(frequent * frequent);
   const int workers = workers_for(of.tokens, kFrequentTask, threads);
-  std::vector<std::vector<u64>> sums(static_cast<std::size_t>(workers), std::vector<u64>(cells));
+  std::vector<std::vector<u64>> sums(static_cast<std::size_t>(workers));
+  for (std::vector<u64>& one : sums) one.resize(cells);
   std::vector<Pages> scratch;
   for (int i = 0; i < workers; ++i) scratch.emplace_back(static_cast<std::size_t>(frequent_scratch(frequent)));
-  run(of.tokens, kFrequentTask, workers, [&](Range range, int number) {
-    const std::size_t thread = static_cast<std::size_t>(number);
-    kernel.count_frequent({&of, frequent, sums[thread].data(), scratch[thread].as<void>()}, range);
-  });
+  run(
+      of.tokens, kFrequentTask, workers,
+      [&](Range range, int number) {
+        const std::size_t thread = static_cast<std::size_t>(number);
+        kernel.count_frequent({&of, frequent, sums[thread].data(), scratch[thread].as<void>()}, range);
+        read(range.end - range.begin);
+      },
+      report);
   for (std::size_t thread = 1; thread < sums.size(); ++thread)
     for (std::size_t cell = 0; cell < cells; ++cell) sums[0][cell] += sums[thread][cell];
   return std::move(sums[0]);
@@ -148,12 +157,20 @@ py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64
   const i64 company = static_cast<i64>(args.window) * (symmetric ? 2 : 1);
   const i64 grain = std::max<i64>(kTaskEntries / company, 64);
   const int workers = workers_for(size, grain, threads);
+  std::atomic<i64> done{0};
+  const auto report = reporter(progress, done);
+  const i64 frequent_places = frequent > 0 ? args.tokens - size : 0;
   std::vector<u64> among;
-  if (frequent > 0) among = count_frequent(kernel, args, frequent, threads);
-  CountedMatrix matrix(first, last - first, args.words, values, static_cast<double>(unit), frequent);
+  if (frequent > 0) {
+    const double share = static_cast<double>(frequent_places) / static_cast<double>(args.tokens);
+    const auto read = [&](i64 tokens) { done += static_cast<i64>(share * static_cast<double>(tokens)); };
+    among = count_frequent(kernel, args, frequent, threads, read, report);
+  }
+  done = frequent_places;
+  const i64 most_frequent = std::min(frequent * args.words, args.tokens * company);
+  CountedMatrix matrix(first, last - first, args.words, values, static_cast<double>(unit), frequent, most_frequent);
   std::vector<Desk> desks;
   for (int i = 0; i < workers; ++i) desks.emplace_back(args.words, args.words, std::min(grain, size) * company);
-  std::atomic<i64> done{frequent > 0 ? args.tokens - size : 0};
   const auto work = [&](Range range, int number) {
     Desk& desk = desks[static_cast<std::size_t>(number)];
     Cooccurrence mine = args;
@@ -162,25 +179,28 @@ py::tuple count(const Array<u32>& ids, const Array<u64>& breaks, const Array<i64
     const Range here = {begin + range.begin, begin + range.end};
     kernel.cooccurrence(mine, here);
     const i64 top = desk.found.first, bottom = top + desk.found.rows - 1;
-    const bool bottom_is_cut = bottom + 1 < last + 1 && args.starts[bottom + 1] > here.end;
+    const bool bottom_is_cut = args.starts[bottom + 1] > here.end;
     matrix.take(range.begin / grain, desk.found, args.starts[top] < here.begin, bottom_is_cut);
     done += range.end - range.begin;
   };
-  run(size, grain, workers, work, reporter(progress, done));
+  run(size, grain, workers, work, report);
   return handed_out(matrix, values, among.data(), threads);
 }
 
 // Adds up counts of the same words, each (indptr, indices, sums).
 py::tuple merge(const py::list& parts, i64 columns, u64 unit, u32 dtype, int threads, const std::string& isa) {
-  std::vector<py::tuple> kept;
   std::vector<MergeCounts::Part> views;
   i64 rows = 0;
   for (const py::handle& part : parts) {
-    const auto one = part.cast<std::tuple<Array<i64>, Array<std::int32_t>, Array<u64>>>();
-    const auto& [indptr, indices, sums] = one;
-    rows = indptr.shape(0) - 1;
-    views.push_back({indptr.data(), reinterpret_cast<const u32*>(indices.data()), sums.data()});
-    kept.push_back(py::make_tuple(indptr, indices, sums));
+    const auto [indptr, indices, sums] = part.cast<std::tuple<py::object, py::object, py::object>>();
+    if (!py::isinstance<Array<i64>>(indptr) || !py::isinstance<Array<std::int32_t>>(indices) ||
+        !py::isinstance<Array<u64>>(sums))
+      throw py::type_error("merge_counts: a part is not of int64, int32 and uint64");
+    const auto starts = py::reinterpret_borrow<Array<i64>>(indptr);
+    const auto columns_ = py::reinterpret_borrow<Array<std::int32_t>>(indices);
+    views.push_back({starts.data(), reinterpret_cast<const u32*>(columns_.data()),
+                     py::reinterpret_borrow<Array<u64>>(sums).data()});
+    rows = starts.shape(0) - 1;
   }
   std::vector<i64> cuts{0};  // tasks of rows, of about as many entries
   i64 most_rows = 0, most = 0, entries = 0;

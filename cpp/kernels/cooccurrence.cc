@@ -1,6 +1,6 @@
-// A row at a time, summed up in a dense array. Frequent words are looked up in all columns at the end; others leave
-// marks where they wrote, for groups of columns. Sums are 32 bits wide where the row cannot need more: twice as many
-// lie in cache.
+// A row at a time, summed up in a dense array. Rows of many places are looked up in all columns at the end; others
+// leave marks where they wrote, for groups of columns. Sums are 32 bits wide where the row cannot need more: twice as
+// many lie in cache.
 #include "firth/cooccurrence.h"
 
 #include "kernels.h"
@@ -85,6 +85,9 @@ i64 count(const Cooccurrence& a, Range places, i64 entries) {
         row.template add<kMarks>(id[-d], weights[d - 1]);
         row.template add<kMarks>(id[d], weights[d - 1]);
       }
+    } else if (before == 0 && after == window) {
+#pragma GCC unroll 15
+      for (i64 d = 1; d <= window; ++d) row.template add<kMarks>(id[d], weights[d - 1]);
     } else {
       for (i64 d = 1; d <= before; ++d) row.template add<kMarks>(id[-d], weights[d - 1]);
       for (i64 d = 1; d <= after; ++d) row.template add<kMarks>(id[d], weights[d - 1]);
@@ -94,14 +97,14 @@ i64 count(const Cooccurrence& a, Range places, i64 entries) {
 }
 
 // Adds up what stands before the frequent words of some places in a table that is so narrow that it lies in cache, with
-// a row and a column for all other words, then adds that to the sums.
+// one column for all other words, then adds that to the sums.
 template <class Sum, i64 kWindow>
 void count_frequent_in(const FrequentCounts& f, Range places) {
   const Cooccurrence& a = *f.of;
   const i64 window = kWindow ? kWindow : static_cast<i64>(a.window), other = f.frequent,
             stride = frequent_stride(other);
   Sum* table = static_cast<Sum*>(f.scratch);
-  u32* ids = reinterpret_cast<u32*>(static_cast<u64*>(f.scratch) + (other + 1) * stride);
+  u32* ids = reinterpret_cast<u32*>(static_cast<u64*>(f.scratch) + other * stride);
   u32* found = ids + kFrequentPiece + kMaxWindow;
   Sum weights[kMaxWindow];
   for (i64 d = 0; d < window; ++d) weights[d] = static_cast<Sum>(a.weights[d]);
@@ -134,7 +137,7 @@ void count_frequent_in(const FrequentCounts& f, Range places) {
 
 }  // namespace
 
-i64 count_frequent(const FrequentCounts& f, Range places) {
+void count_frequent(FrequentCounts f, Range places) {
   u64 most = 0;  // that a place can add to a sum
   for (u32 d = 0; d < f.of->window; ++d) most += f.of->weights[d];
   const bool is_narrow = static_cast<u64>(places.end - places.begin) <= 0xffffffffu / most;
@@ -142,7 +145,6 @@ i64 count_frequent(const FrequentCounts& f, Range places) {
     constexpr i64 kWindow = decltype(window)::value;
     is_narrow ? count_frequent_in<u32, kWindow>(f, places) : count_frequent_in<u64, kWindow>(f, places);
   });
-  return places.end - places.begin;
 }
 
 void cooccurrence(const Cooccurrence& a, Range places) {

@@ -34,7 +34,7 @@
   void bag_means(const BagMeans&, Range);                 \
   void subword_means(const SubwordMeans&, Range);         \
   void classification(const Classification&, Range);      \
-  i64 count_frequent(const FrequentCounts&, Range);       \
+  void count_frequent(FrequentCounts, Range);             \
   void cooccurrence(const Cooccurrence&, Range);          \
   void merge_counts(const MergeCounts&, Range);           \
   void glove(const Glove&, Range);                        \
@@ -52,7 +52,7 @@ struct Kernels {
   void (*bag_means)(const BagMeans&, Range);
   void (*subword_means)(const SubwordMeans&, Range);
   void (*classification)(const Classification&, Range);
-  i64 (*count_frequent)(const FrequentCounts&, Range);
+  void (*count_frequent)(FrequentCounts, Range);
   void (*cooccurrence)(const Cooccurrence&, Range);
   void (*merge_counts)(const MergeCounts&, Range);
   void (*glove)(const Glove&, Range);

@@ -303,7 +303,7 @@ inline u64 nonzero_bytes(const unsigned char* p) {
 }
 
 // Appends those of 16 sums that are not zero, and their numbers from `first` on, and makes them zero. Returns how many.
-// May write to 16 places whatever it returns.
+// May write to 16 places behind the last one that it returns.
 inline i64 take_sums(u32* sums, u32 first, u32* columns, u64* to) {
 #if defined(__AVX512F__)
   const __m512i v = _mm512_loadu_si512(sums);

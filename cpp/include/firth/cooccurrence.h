@@ -32,7 +32,8 @@ struct CountedRows {
   i64 first, rows;
   i64* ends;  // (rows of the range,)
   u32* columns;
-  u64* sums;  // these two have room for what counted_room() says
+  u64* sums;  // these two have room for kSpareEntries more than there can be: in a row as many as there are columns, or
+              // as the company of its places
 };
 
 struct Cooccurrence {
@@ -72,7 +73,7 @@ struct MergeCounts {
 };
 
 constexpr i64 kTouchedColumns = 16;  // share a mark that says that one of them has a sum
-constexpr i64 kSpareEntries = 16;    // may be written to behind the last entry
+constexpr i64 kSpareEntries = 16;    // may be written behind the last one
 
 // Sums of all columns, 8 bytes each, then their marks; both in whole cache lines.
 FIRTH_HD i64 counting_marks(i64 columns) { return (columns + 63) / 64 * 64 * 8; }
@@ -82,9 +83,9 @@ FIRTH_HD i64 counting_scratch(i64 columns) {
 
 constexpr i64 kFrequentPiece = 4096;  // places whose ids are looked at together
 
-FIRTH_HD i64 frequent_stride(i64 frequent) { return (frequent + 16) / 16 * 16; }  // with one for all other words
+FIRTH_HD i64 frequent_stride(i64 frequent) { return (frequent + 16) / 16 * 16; }  // a column is that of all others
 FIRTH_HD i64 frequent_scratch(i64 frequent) {
-  return (frequent + 1) * frequent_stride(frequent) * 8 + (2 * kFrequentPiece + kMaxWindow + 1) * 4;
+  return frequent * frequent_stride(frequent) * 8 + (2 * kFrequentPiece + kMaxWindow) * 4;
 }
 
 // How many tokens before place t are in its sentence, at most `window`.

@@ -303,6 +303,7 @@ def test_a_collocation_has_names():
         ({"min_count": 0}, ValueError, "min_count=0 is not at least 1"),
         ({"min_pairs": -1}, ValueError, "min_pairs=-1 is not between 0 and"),
         ({"min_pairs": math.nan}, ValueError, "min_pairs=nan is not between 0 and"),
+        ({"repeats": "no"}, TypeError, "repeats='no' is not False or True"),
     ],
 )
 def test_wrong_settings_of_collocations(settings, error, said):

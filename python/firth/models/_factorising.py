@@ -96,9 +96,8 @@ class Factors:
             )
             losses = saved.restore(words=tables[0], contexts=tables[1])
             for table in tables:
-                if (
-                    float(table[:, table.shape[1] // 2 :].min()) < 1
-                ):  # a sum of squares that began at 1
+                sums = table[:, table.shape[1] // 2 :]  # of squares, which began at 1
+                if float(sums.min()) < 1:
                     raise FormatError(saved.path, "state of AdaGrad", "at least 1", "less")
         return cls(model, counts, *tables, losses)
 

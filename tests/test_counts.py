@@ -181,8 +181,8 @@ def test_sums_that_could_overflow_are_not_merged():
         ({"window": 51}, ValueError, "window=51"),
         ({"window": 2.0}, TypeError, "window must be an integer"),
         ({"weights": "near"}, ValueError, "weights='near'"),
-        ({"symmetric": 1}, TypeError, "symmetric must be True or False, got int"),
-        ({"sentences": None}, TypeError, "sentences must be True or False, got NoneType"),
+        ({"symmetric": 1}, TypeError, "symmetric=1 is not False or True"),
+        ({"sentences": None}, TypeError, "sentences=None is not False or True"),
         ({"min_count": 0}, ValueError, "Counts.of: min_count=0"),
         ({"max_vocab": 0}, ValueError, "Counts.of: max_vocab=0"),
         ({"threads": 0}, ValueError, "threads=0"),
@@ -235,7 +235,7 @@ WRONG = {
     "unit text": ({"unit": "6"}, TypeError, "unit must be an integer"),
     "window": ({"window": 99}, ValueError, "window=99"),
     "weights": ({"weights": ["distance"]}, ValueError, "weights="),
-    "symmetric": ({"symmetric": "yes"}, TypeError, "symmetric must be"),
+    "symmetric": ({"symmetric": "yes"}, TypeError, "symmetric='yes' is not"),
     "tokens": ({"tokens": -1}, ValueError, "tokens=-1"),
     "more words": ({"vocabulary": Vocabulary(["a"], [1])}, ValueError, r"shape \(7, 7\)"),
     "int64": ({"sums": changed(data=lambda x: x.astype(np.int64))}, TypeError, "got int64"),
@@ -276,3 +276,22 @@ def test_shards_of_a_real_text_add_up_to_it():
     assert Fraction(whole["united", "states"]) == whole["states", "united"]
     total = sum(Fraction(2 * (len(line) - d), d) for line in lines for d in range(1, 11))
     assert Fraction(int(whole.sums.data.sum()), whole.unit) == total
+
+
+def test_numbers_of_numpy_are_taken_and_can_be_saved(tmp_path):
+    counts = Counts.of(["a b a"], window=np.int8(2), symmetric=np.True_, min_count=1)
+    numbers = {name: np.int64(getattr(counts, name)) for name in ("window", "unit", "tokens")}
+    replace(counts, **numbers, sentences=np.bool_(True)).save(tmp_path / "counts")
+    assert same(Counts.load(tmp_path / "counts"), counts)
+
+
+@pytest.mark.parametrize(("memory", "error"), [("much", ValueError), (1.5, TypeError)])
+def test_a_budget_that_is_none_is_named_before_the_text_is_read(memory, error):
+    with pytest.raises(error, match=r"^Counts\.of: memory"):
+        Counts.of("no-such-file.txt", memory=memory)
+
+
+def test_a_matrix_of_no_dtype_is_refused():
+    counts = Counts.of(["a b"], min_count=1)
+    with pytest.raises(TypeError, match=r"^Counts\.matrix: dtype must be float32, .* got None"):
+        counts.matrix(None)

@@ -11,12 +11,14 @@ from firth._backend import Hashes, Indices, Longs
 BLOCK = 1 << 18  # entries that are looked at together: what is made of them stays in cache
 
 
-def row_blocks(indptr: Longs, most: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into runs ``[first, last)`` of at most so many entries, or of a single row."""
-    first, rows = 0, len(indptr) - 1
+def row_blocks(
+    indptr: Longs, most: int, first: int = 0, rows: int | None = None
+) -> Iterator[tuple[int, int]]:
+    """Cut the rows [first, rows) into runs of at most so many entries, or of a single row."""
+    rows = len(indptr) - 1 if rows is None else rows
     while first < rows:
         last = int(np.searchsorted(indptr, indptr[first] + most, "right")) - 1
-        last = max(first + 1, last)
+        last = min(max(first + 1, last), rows)
         yield first, last
         first = last
 

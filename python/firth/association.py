@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Doubles, Longs
+from firth._count_rows import BLOCK
 from firth.csr import CSR
-from firth.kernels._arguments import first_outside, integer, one_of, shown
+from firth.kernels._arguments import first_outside, flag, integer, one_of, real
 
 if TYPE_CHECKING:
     from firth.counts import Counts
 
-_BLOCK = 1 << 18  # entries
 _CHANCE = 1 + 1e-12  # a ratio up to here is one, but for rounding
 _MOST = 2**31 - 1
 
@@ -102,26 +102,14 @@ def _blocks(counts: CSR, rows: int) -> Iterator[_Entries]:
     """Yield the entries of the first rows in blocks."""
     indptr = counts.indptr
     end = int(indptr[rows])
-    for first in range(0, end, _BLOCK):
-        last = min(first + _BLOCK, end)
+    for first in range(0, end, BLOCK):
+        last = min(first + BLOCK, end)
         begin = int(np.searchsorted(indptr, first, "right")) - 1
         behind = int(np.searchsorted(indptr, last, "left"))
         ends = np.clip(indptr[begin : behind + 1], first, last)
         row = np.repeat(np.arange(begin, behind), ends[1:] - ends[:-1])
         value = counts.data[first:last].astype(np.float64)
         yield row, counts.indices[first:last], value
-
-
-def _real(function: str, name: str, value: object, least: float, most: float) -> float:
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise TypeError(f"{function}: {name}={shown(value)} is not a number")
-    try:
-        real = float(value)
-    except OverflowError:  # a whole number beyond all floats
-        real = math.inf
-    if not least <= real <= most:
-        raise ValueError(f"{function}: {name}={real:g} is not between {least:g} and {most:g}")
-    return real
 
 
 # ---- PPMI ---------------------------------------------------------------------------------------
@@ -166,8 +154,8 @@ def ppmi(counts: CSR, *, shift: float = 1.0, smoothing: float = 0.75) -> CSR:
     array([0.2876821, 0.6931472], dtype=float32)
     """
     name = "ppmi"
-    shift = _real(name, "shift", shift, 1e-9, 1e9)
-    smoothing = _real(name, "smoothing", smoothing, 0, 1)
+    shift = real(name, "shift", shift, 1e-9, 1e9)
+    smoothing = real(name, "smoothing", smoothing, 0, 1)
     rows, columns, _ = marginals(counts, name=name)
     met = columns > 0
     scale = np.zeros_like(columns)
@@ -263,7 +251,8 @@ def collocations(
     one_of(name, "measure", measure, MEASURES)
     if integer(name, "min_count", min_count) < 1:
         raise ValueError(f"{name}: min_count={min_count} is not at least 1")
-    min_pairs = _real(name, "min_pairs", min_pairs, 0, 1e300)
+    repeats = flag(name, "repeats", repeats)
+    min_pairs = real(name, "min_pairs", min_pairs, 0, 1e300)
     words, unit, score = counts.vocabulary.words, counts.unit, _SCORES[measure]
     known = int((counts.vocabulary.counts >= min_count).sum())  # which are the first ones
     sums = marginals(counts.sums, name=name)

@@ -1,25 +1,24 @@
 """Counts: how often words keep each other's company, with the words and the rule of counting."""
 
-from collections.abc import Callable
 from dataclasses import InitVar, dataclass
-from os import PathLike
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from firth import association, kernels
+from firth import association
 from firth._count_rows import BLOCK
-from firth._progress import Progress
+from firth._counting import RULE as SETTINGS
+from firth._counting import counted
+from firth._reading import AnyPath
 from firth.corpus import Corpus
 from firth.csr import CSR
-from firth.kernels._arguments import integer, one_of
-from firth.kernels._cooccurrence import WEIGHTS
+from firth.kernels._arguments import dtype_of, flag, integer, number_of_bytes, one_of
+from firth.kernels._cooccurrence import WEIGHTS, weights_of
 from firth.kernels._matrices import check_matrix
+from firth.kernels._runs import DTYPES
 from firth.vocabulary import Vocabulary, check_choice
 
-AnyPath = str | PathLike[str]
-RULE = ("unit", "window", "weights", "symmetric", "sentences")
+RULE = ("unit", *SETTINGS)
 _MOST = 2**63
 
 
@@ -85,10 +84,11 @@ class Counts:
             if not isinstance(value := getattr(self, name), type_):
                 what = type(value).__name__
                 raise TypeError(f"Counts: {name} is {what}, expected a {type_.__name__}")
-        _check_rule(self.symmetric, self.sentences)
+        for name in ("symmetric", "sentences"):
+            object.__setattr__(self, name, flag("Counts", name, getattr(self, name)))
         one_of("Counts", "weights", self.weights, WEIGHTS)
         if self.window is not None:
-            _, unit = kernels.distance_weights(self.window, self.weights)
+            _, unit = weights_of("Counts", self.window, self.weights)
             if integer("Counts", "unit", self.unit) != unit:
                 rule = f"window={self.window}, weights={self.weights!r}"
                 raise ValueError(f"Counts: unit={self.unit}, expected {unit} for {rule}")
@@ -100,6 +100,9 @@ class Counts:
         if self.sums.shape != (words, words):
             raise ValueError(f"Counts: sums has shape {self.sums.shape}, expected {words, words}")
         check_matrix("Counts", "sums", self.sums, np.uint64)
+        for name in ("window", "unit", "tokens"):  # numpy's numbers would not go into JSON
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, int(value))
 
     @classmethod
     def of(
@@ -151,8 +154,11 @@ class Counts:
             As reading the text does.
         """
         check_choice("Counts.of", min_count, max_vocab)
-        _, unit = kernels.distance_weights(window, weights)
-        _check_rule(symmetric, sentences)
+        _, unit = weights_of("Counts.of", window, weights)
+        symmetric = flag("Counts.of", "symmetric", symmetric)
+        sentences = flag("Counts.of", "sentences", sentences)
+        if memory is not None:
+            number_of_bytes("Counts.of", "memory", memory)  # before a long text is read
         if not isinstance(source, Corpus):
             source = Corpus.read(
                 source,
@@ -164,22 +170,17 @@ class Counts:
         tokens = len(source.ids)
         if tokens == 0:
             raise ValueError("Counts.of: the corpus has no tokens")
-        options: dict[str, Any] = {"memory": memory, "folder": folder}
-        with Progress(progress, tokens, "counting", "words") as bar:
-            sums = kernels.cooccurrence(
-                source.ids,
-                source.offsets if sentences else None,
-                words=len(source.vocabulary),
-                window=window,
-                weights=weights,
-                symmetric=symmetric,
-                dtype=np.uint64,
-                threads=threads,
-                progress=_teller(bar) if bar.enabled else None,
-                **{name: value for name, value in options.items() if value is not None},
-            )
-        rule = (unit, int(window), weights, symmetric, sentences)
-        return cls(source.vocabulary, sums, *rule, tokens, check=False)
+        rule = (int(window), weights, symmetric, sentences)
+        sums = counted(
+            source,
+            dict(zip(SETTINGS, rule, strict=True)),
+            dtype=np.uint64,
+            memory=memory,
+            folder=folder,
+            threads=threads,
+            progress=progress,
+        )
+        return cls(source.vocabulary, sums, unit, *rule, tokens, check=False)
 
     def __len__(self) -> int:
         """How many words there are."""
@@ -233,11 +234,9 @@ class Counts:
         >>> counts.matrix().data.tolist(), counts.matrix(np.uint64).data.tolist(), counts.unit
         ([1.0, 2.0, 2.0], [2, 4, 4], 2)
         """
-        kind = np.dtype(dtype)
+        kind = dtype_of("Counts.matrix", dtype, DTYPES)
         if kind == np.uint64:
             return self.sums
-        if kind not in (np.float32, np.float64):
-            raise TypeError(f"Counts.matrix: dtype must be float32, float64 or uint64, got {kind}")
         sums, data = self.sums, np.empty(self.sums.nnz, kind)
         for begin in range(0, len(data), BLOCK):
             data[begin : begin + BLOCK] = sums.data[begin : begin + BLOCK] / float(self.unit)
@@ -378,20 +377,3 @@ class Counts:
         return association.ppmi(self.sums, shift=shift, smoothing=smoothing)
 
     collocations = association.collocations
-
-
-def _check_rule(symmetric: object, sentences: object) -> None:
-    for name, value in (("symmetric", symmetric), ("sentences", sentences)):
-        if not isinstance(value, bool):
-            raise TypeError(f"Counts: {name} must be True or False, got {type(value).__name__}")
-
-
-def _teller(bar: Progress) -> Callable[[int], None]:
-    told = 0
-
-    def tell(done: int) -> None:
-        nonlocal told
-        bar.update(done - told)
-        told = done
-
-    return tell

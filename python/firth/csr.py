@@ -37,7 +37,7 @@ class CSR:
     columns: int = -1
 
     def __post_init__(self) -> None:
-        if self.columns < 0:
+        if self.columns == -1:  # others are looked at where they matter
             object.__setattr__(self, "columns", len(self.indptr) - 1)
 
     @property

@@ -223,3 +223,25 @@ def test_help(call):
     assert (code, err) == (0, "")
     assert out.startswith("usage: firth count ")
     assert "count" in call("--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "flag"),
+    [
+        (["--window", 3], "--window"),
+        (["--directed"], "--symmetric"),
+        (["--max-vocab", 9], "--max-"),
+    ],
+)
+def test_what_has_been_counted_cannot_be_counted_otherwise(call, text, tmp_path, argv, flag):
+    assert call("count", text, "-o", tmp_path / "counts")[0] == 0
+    code, out, err = call("count", tmp_path / "counts", "--top", 3, *argv)
+    assert (code, out) == (2, "")
+    assert f"INPUT has been counted already, so that {flag}" in err
+
+
+def test_the_text_is_not_replaced_by_its_counts(call, text):
+    before = text.read_bytes()
+    code, _, err = call("count", text, "-o", text, "--format", "glove")
+    assert (code, "INPUT and -o cannot be the same" in err) == (2, True)
+    assert text.read_bytes() == before

@@ -17,6 +17,7 @@ from firth.cli import flags, train
 from firth.cli.demo import ANALOGIES, WORDS, sample
 
 SAMPLE = Path(__file__).parents[1] / "data" / "wiki-sample.txt.xz"
+EPOCHS = [name for name in train.MODELS if hasattr(train.model_of(name), "epochs")]
 
 
 @pytest.fixture
@@ -90,16 +91,16 @@ def test_the_flags_of_a_model_are_its_fields_and_all_are_explained(name):
 
 @pytest.mark.parametrize("name", train.MODELS)
 def test_a_model_is_trained_from_a_file_and_from_stdin(shell, text, tmp_path, name):
-    options = ["--dim", 8, "--epochs", 1, "--threads", 1, "--seed", 7]
+    options = ["--dim", 7, "--threads", 1, "--seed", 7, *(["--epochs", 1] * (name in EPOCHS))]
     done = shell("train", name, text, "-o", tmp_path / "out", *options)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert firth.load(tmp_path / "out").vectors.shape == (8, 8)
+    assert firth.load(tmp_path / "out").vectors.shape == (8, 7)
     done = shell("train", name, "-", "-o", "-", *options, input=text.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.startswith(b"8 8\n")
+    assert done.stdout.startswith(b"8 7\n")
 
 
-@pytest.mark.parametrize("name", train.MODELS)
+@pytest.mark.parametrize("name", EPOCHS)
 def test_ctrl_c_in_a_real_training_keeps_the_vectors(shell, tmp_path, name):
     seconds = []
     few = ["--buckets", 1000] if hasattr(train.model_of(name), "buckets") else []
@@ -119,3 +120,26 @@ def test_ctrl_c_in_a_real_training_keeps_the_vectors(shell, tmp_path, name):
         assert process.returncode == 130
         assert "france" in firth.load(out)
     assert min(seconds) < 0.5  # 0.2 to stop and the rest to write 7 MB to the disk
+
+
+@pytest.mark.parametrize("bar", [b"counting", b"factorising"])
+def test_ctrl_c_in_a_real_factorisation_writes_nothing(shell, tmp_path, bar):
+    options = ["--dim", 300, "--window", 50, "--min-count", 2, "--progress"]
+    process = shell("train", "ppmi", SAMPLE, "-o", tmp_path / "out", *options, popen=True)
+    shown = b""
+    while bar not in shown:
+        piece = process.stderr.read1(1000)
+        assert piece, shown
+        shown += piece
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", train.MODELS)
+def test_help_says_what_ctrl_c_keeps(call, name):
+    text = " ".join(call("train", name, "--help")[1].split())
+    kept = "keeps in OUT what was learnt until then" in text
+    assert (kept, "of which nothing is kept" in text) == (name in EPOCHS, name not in EPOCHS)

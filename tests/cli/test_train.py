@@ -82,3 +82,17 @@ def test_models_without_checkpoints_have_no_such_flag(call, text, tmp_path):
     code, _, err = call(*argv)
     assert code == 2
     assert "unrecognized arguments: --checkpoint" in err
+
+
+@pytest.mark.parametrize("model", ["glove", "ppmi"])
+def test_counts_are_not_replaced_by_what_is_learnt_from_them(call, text, tmp_path, model):
+    folder = tmp_path / "counts"
+    assert call("count", text, "-o", folder, "--min-count", 1)[0] == 0
+    code, _, err = call("train", model, folder, "-o", f"{folder}/../counts", "--dim", 2)
+    assert (code, "INPUT and -o cannot be the same" in err) == (2, True)
+    assert firth.Counts.load(folder)
+
+
+def test_memory_that_is_no_amount_is_refused_before_the_text_is_read(call, tmp_path):
+    code, _, err = call("train", "glove", "no-such-file", "-o", tmp_path / "x", "--memory", "much")
+    assert (code, "GloVe: memory='much' is no amount" in err) == (2, True)

@@ -201,7 +201,7 @@ def test_settings_and_files_that_make_no_sense_are_named(tmp_path):
         Counts.read_glove(tmp_path / "file", ABC, window=0)
     with pytest.raises(ValueError, match="weights='far'"):
         Counts.read_glove(tmp_path / "file", ABC, weights="far")
-    with pytest.raises(TypeError, match="symmetric must be"):
+    with pytest.raises(TypeError, match="symmetric='no' is not"):
         Counts.read_glove(tmp_path / "file", ABC, symmetric="no")
     with pytest.raises(FileNotFoundError):
         Counts.read_glove(tmp_path / "none", ABC)

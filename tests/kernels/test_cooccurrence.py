@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import oracle
 from firth import _arrays, _cpu, kernels
 from firth._arrays import _cooccurrence as in_arrays
-from firth.kernels import _cooccurrence
+from firth.kernels import _cooccurrence, _runs
 from matrices import assert_same_bits, entries_of
 from strategies import WEIGHTS, sentences_of_ids
 
@@ -95,7 +95,7 @@ def test_what_is_too_long_for_one_index_is_counted_in_parts(on, monkeypatch, dty
     offsets = np.array([0, 100, 101, 333, 500])
     whole = kernels.cooccurrence(ids, offsets, words=30, window=7, dtype=dtype, **on)
     part = kernels.cooccurrence(ids, offsets, words=30, window=7, dtype=dtype, part=(3, 450), **on)
-    monkeypatch.setattr(_cooccurrence, "_MOST_PLACES", 64)
+    monkeypatch.setattr(_cooccurrence, "MOST_PLACES", 64)
     rule = {"words": 30, "window": 7, "dtype": dtype, **on}
     assert_same_bits(kernels.cooccurrence(ids, offsets, **rule), whole)
     assert_same_bits(kernels.cooccurrence(ids, offsets, part=(3, 450), **rule), part)
@@ -253,7 +253,7 @@ class TestBadInput:
         """As many tokens as it takes need 2 GB: 2**64 is taken for less."""
         ids = np.array([0, 1, 1, 2] * 100, np.uint32)
         rule = {"words": 3, "window": 2, "weights": "uniform", "dtype": np.uint64, **on}
-        monkeypatch.setattr(_cooccurrence, "_STEP", 64)
+        monkeypatch.setattr(_runs, "_STEP", 64)
         monkeypatch.setattr(_cooccurrence, "_MOST_SUM", 200 * 4)
         assert kernels.cooccurrence(ids, **rule).nnz == 7
         monkeypatch.setattr(_cooccurrence, "_MOST_SUM", 200 * 4 - 1)
@@ -270,3 +270,21 @@ def test_what_progress_raises_stops_the_count(on):
     ids = np.random.default_rng(0).integers(0, 20_000, 1_000_000).astype(np.uint32)
     with pytest.raises(InterruptedError):
         kernels.cooccurrence(ids, words=20_000, window=50, progress=stop, threads=1, **on)
+
+
+class OnDevice(np.ndarray):
+    """Ids that say that they are on a device."""
+
+    __cuda_array_interface__ = None
+
+
+def test_a_budget_is_for_the_host_and_refuses_arrays_on_a_device():
+    ids = np.zeros(9, np.uint32).view(OnDevice)
+    with pytest.raises(TypeError, match=r"^cooccurrence: memory is for arrays on the host, ids"):
+        kernels.cooccurrence(ids, words=1, memory="1 GB")
+
+
+def test_an_index_leaves_room_for_the_spare_places_of_all_threads():
+    spare = 16 * 4096  # of each thread, and as many threads as may be asked for
+    assert _cooccurrence.MOST_PLACES == _runs.MOST_PLACES
+    assert _runs.MOST_PLACES + spare < 2**32

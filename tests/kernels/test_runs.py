@@ -187,6 +187,17 @@ def test_a_budget_that_is_too_small_says_what_is_enough(tmp_path):
     assert same(cooccurrence(ids, memory=least, **asked), cooccurrence(ids, words=WORDS))
 
 
+@pytest.mark.parametrize("words", [1, 50, 13_769])
+@pytest.mark.parametrize("threads", [1, 16])
+def test_what_is_said_to_be_enough_is_enough(words, threads):
+    ids = zipf(100_000, words)
+    asked = {"words": words, "threads": threads}
+    with pytest.raises(ValueError, match="is too small") as caught:
+        cooccurrence(ids, memory=1, **asked)
+    least = int(re.search(r"expected at least (\d+) for", str(caught.value))[1])
+    assert same(cooccurrence(ids, memory=least, **asked), cooccurrence(ids, **asked))
+
+
 @pytest.mark.parametrize(
     ("value", "bytes_"),
     [

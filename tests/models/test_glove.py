@@ -223,7 +223,7 @@ def test_bars_show_counting_and_training_if_asked_for(zipf, progress, capfd):
     np.testing.assert_array_equal(quiet.vectors, shown.vectors)
 
 
-def test_memory_is_handed_on_where_it_is_set(zipf, monkeypatch):
+def test_memory_is_handed_on(zipf, monkeypatch):
     count, seen = kernels.cooccurrence, []
 
     def counting(*args, memory="unset", **options):
@@ -233,7 +233,7 @@ def test_memory_is_handed_on_where_it_is_set(zipf, monkeypatch):
     monkeypatch.setattr(kernels, "cooccurrence", counting)
     for memory in (None, 10**8, "200 MB"):
         dataclasses.replace(SMALL, memory=memory, epochs=1).fit(zipf)
-    assert seen == ["unset", 10**8, "200 MB"]
+    assert seen == [None, 10**8, "200 MB"]
 
 
 @pytest.mark.parametrize("lr", [1000, 100])
@@ -291,6 +291,7 @@ def test_a_corpus_without_tokens_is_refused(zipf):
         *[(name, value) for name in ("lr", "x_max") for value in (0, -1, np.nan, np.inf, 1e30)],
         ("alpha", -0.1), ("alpha", 9), ("alpha", np.nan), ("min_count", 0), ("max_vocab", 0),
         ("seed", -1), ("seed", 2**64), ("threads", 0), ("device", "cuda:7"), ("memory", " "),
+        ("memory", "much"), ("memory", "1 XB"), ("memory", "0 MB"),
         ("weights", "none"), ("vectors", "both"), ("symmetric", 2), ("sentences", None),
         ("lr", 10**400),
     ],

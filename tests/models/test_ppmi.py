@@ -179,6 +179,7 @@ def test_words_without_company_cannot_be_learnt():
         ("weights", "none", ValueError), ("symmetric", 2, ValueError),
         ("sentences", None, ValueError), ("min_count", 0, ValueError), ("max_vocab", 0, ValueError),
         ("vectors", "both", ValueError), ("memory", 0, ValueError), ("memory", " ", ValueError),
+        ("memory", "much", ValueError), ("memory", 1.5, TypeError),
         ("seed", -1, ValueError), ("threads", 0, ValueError),
     ],
 )  # fmt: skip

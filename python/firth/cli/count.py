@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MEASURES = ("npmi", "pmi", "log-likelihood", "count")
 WEIGHTS = ("distance", "uniform", "linear")
 _WORDS = ".vocab.txt"
+_RULE = ("window", "weights", "symmetric", "sentences", "max_vocab", "memory", "folder")
 
 
 def arguments(parser: cli.Parser) -> None:
@@ -45,13 +46,10 @@ def arguments(parser: cli.Parser) -> None:
 
 
 def _counting(group: Any) -> None:
-    group.add_argument(
-        "--window", type=int, default=10, metavar="N", help="greatest distance (default: 10)"
-    )
+    group.add_argument("--window", type=int, metavar="N", help="greatest distance (default: 10)")
     group.add_argument(
         "--weights",
         choices=WEIGHTS,
-        default="distance",
         help="what a pair d words apart counts: 1/d, 1, or less by the same at each step "
         "(default: distance)",
     )
@@ -59,19 +57,19 @@ def _counting(group: Any) -> None:
     order.add_argument(
         "--symmetric",
         action="store_true",
-        default=True,
+        default=None,
         help="count what stands on either side (default)",
     )
     order.add_argument(
         "--directed",
         dest="symmetric",
         action="store_false",
+        default=None,
         help="count only what comes after a word",
     )
     group.add_argument(
         "--sentences",
         action=argparse.BooleanOptionalAction,
-        default=True,
         help="windows end where lines do (default: yes)",
     )
     group.add_argument(
@@ -126,6 +124,8 @@ def run(options: argparse.Namespace) -> int:
     if options.top is not None and options.top < 1:
         options.usage(f"--top: {options.top} is not at least 1")
     if options.output is not None:
+        if Path(options.output).resolve() == Path(options.input).resolve():
+            options.usage("INPUT and -o cannot be the same")
         _try(options.output, options.format)
     counts = _counted(options)
     if options.output is not None:
@@ -159,19 +159,16 @@ def _counted(options: argparse.Namespace) -> "Counts":
     """Count a text, or load counts."""
     from firth.counts import Counts
 
+    given = {name: value for name in _RULE if (value := getattr(options, name)) is not None}
     if Path(options.input).is_dir():
+        if given:
+            flag = min(given).replace("_", "-")
+            options.usage(f"INPUT has been counted already, so that --{flag} comes too late")
         return Counts.load(options.input)
-    memory = options.memory
     return Counts.of(
         options.input,
-        window=options.window,
-        weights=options.weights,
-        symmetric=options.symmetric,
-        sentences=options.sentences,
+        **given,
         min_count=options.min_count,
-        max_vocab=options.max_vocab,
-        memory=int(memory) if memory is not None and memory.isdecimal() else memory,
-        folder=options.folder,
         threads=options.threads,
         progress=options.progress,
     )

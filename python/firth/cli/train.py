@@ -65,9 +65,12 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
     def fill(parser: cli.Parser) -> None:
         model = model_of(name)
         parser.description = (model.__doc__ or name).strip().splitlines()[0]
+        taken = inspect.signature(model.fit).parameters
         parser.epilog = (
             "Ctrl-C ends the training and keeps in OUT what was learnt until then; a second one "
             "gives that up, too."
+            if "callback" in taken  # that is, in epochs
+            else "Ctrl-C ends the training, of which nothing is kept: it has no epochs."
         )
         counts = ", or a folder of counts" if name in COUNTING else ""
         parser.add_argument(
@@ -80,7 +83,7 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
             "-o", "--output", metavar="OUT", required=True, help="where to write; - for stdout"
         )
         parser.add_argument("--format", metavar="FORMAT", help=files.FORMAT_HELP)
-        if "checkpoint" in inspect.signature(model.fit).parameters:
+        if "checkpoint" in taken:
             text = "folder to save to after each epoch; training goes on from what is there"
             parser.add_argument("--checkpoint", metavar="PATH", help=text)
         flags.progress(parser)
@@ -102,6 +105,8 @@ def run(options: argparse.Namespace) -> int:
         options.usage(str(error))
     if options.json and options.output == "-":
         options.usage("--json and the vectors cannot both go to stdout")
+    if options.output != "-" and Path(options.output).resolve() == Path(options.input).resolve():
+        options.usage("INPUT and -o cannot be the same")
     destination = files.Destination(options.output, options.format)
     destination.expect(getattr(model, "rule", None), labels=options.model.endswith(FLAG))
     more = {}

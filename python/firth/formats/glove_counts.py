@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from firth import kernels
 from firth._backend import Longs
 from firth._count_rows import BLOCK, add_twins, row_blocks, run_starts, shortened, sorted_rows
 from firth._errors import FormatError
@@ -20,6 +19,7 @@ from firth._files import atomic_file
 from firth._reading import AnyPath, CheckedReader
 from firth.counts import Counts
 from firth.csr import CSR
+from firth.kernels._cooccurrence import weights_of
 from firth.vocabulary import Vocabulary
 
 RECORD = np.dtype([("row", "<i4"), ("column", "<i4"), ("value", "<f8")])
@@ -69,7 +69,7 @@ def read(
     symmetric: bool = True,
 ) -> Counts:
     """Read co-occurrences; see `firth.Counts.read_glove`."""
-    unit = UNIT if window is None else kernels.distance_weights(window, weights)[1]
+    unit = UNIT if window is None else weights_of("Counts.read_glove", window, weights)[1]
     numbers: Longs | None = None
     if not isinstance(vocabulary, Vocabulary):
         vocabulary, numbers = read_vocabulary(vocabulary)

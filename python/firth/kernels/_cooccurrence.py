@@ -25,14 +25,12 @@ from firth.kernels._arguments import (
     whole,
 )
 from firth.kernels._matrices import MOST_COLUMNS, check_matrix
-from firth.kernels._runs import counted_within
+from firth.kernels._runs import DTYPES, MOST_PLACES, counted_within, occurrences
 
 MAX_WINDOW = 50
 WEIGHTS = ("distance", "uniform", "linear")
 _NAME = "cooccurrence"
 _FIXED = 2**32  # what weights are multiples of where the exact unit would be larger
-_DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "uint64"))
-_MOST_PLACES = 2**32 - 1  # of one part: the index has them as uint32
 _MOST_SUM = 2**64 - 1
 _STEP = 2**22  # tokens that are looked at together where that takes memory
 Progress = Callable[[int], object]
@@ -65,10 +63,11 @@ def distance_weights(window: int, weights: str = "distance") -> tuple[Hashes, in
     >>> weights.tolist(), unit
     ([12, 6, 4, 3], 12)
     """
-    return _weights("distance_weights", window, weights)
+    return weights_of("distance_weights", window, weights)
 
 
-def _weights(function: str, window: int, weights: str) -> tuple[Hashes, int]:
+def weights_of(function: str, window: int, weights: str) -> tuple[Hashes, int]:
+    """Return `distance_weights`; errors name another function."""
     window = whole(function, "window", window, 1, MAX_WINDOW)
     one_of(function, "weights", weights, WEIGHTS)
     distances = range(1, window + 1)
@@ -124,7 +123,7 @@ def cooccurrence(
     memory
         What may be used beside ``ids`` and the result, in bytes or as a text such as ``"200 MB"``;
         what does not fit goes to files in ``folder``, which have no name and so leave nothing
-        behind, and the result lies on such files. None: all in memory.
+        behind, and the result lies on such files. None: all in memory. For arrays on the host.
     folder
         Where these files are made. None: where the system has its temporary files.
     part
@@ -170,9 +169,9 @@ def cooccurrence(
     [1, 2, 2]
     """
     words = whole(_NAME, "words", words, 1, MOST_COLUMNS)
-    table, unit = _weights(_NAME, window, weights)
+    table, unit = weights_of(_NAME, window, weights)
     symmetric = flag(_NAME, "symmetric", symmetric)
-    kind = dtype_of(_NAME, dtype, _DTYPES)
+    kind = dtype_of(_NAME, dtype, DTYPES)
     typed(_NAME, "ids", ids, np.uint32, ((None,),))
     contiguous(_NAME, "ids", ids)
     begin, end = part_of(_NAME, part, len(ids))
@@ -180,6 +179,8 @@ def cooccurrence(
     budget = None
     if memory is not None:
         budget = number_of_bytes(_NAME, "memory", memory)
+        if hasattr(ids, "__cuda_array_interface__"):
+            raise TypeError(f"{_NAME}: memory is for arrays on the host, ids are on a device")
     xp = array_module(_NAME, ids=ids, offsets=offsets)
     if len(ids) and int(ids.max()) >= words:
         place = int((ids >= words).argmax())
@@ -240,12 +241,12 @@ def cooccurrence(
         )
         return CSR(*found)
 
-    if end - begin <= _MOST_PLACES:
-        return counted(begin, end, _DTYPES.index(kind))
-    sums = _DTYPES.index(np.dtype(np.uint64))
+    if end - begin <= MOST_PLACES:
+        return counted(begin, end, DTYPES.index(kind))
+    sums = DTYPES.index(np.dtype(np.uint64))
     parts = [
-        counted(first, min(first + _MOST_PLACES, end), sums)
-        for first in range(begin, end, _MOST_PLACES)
+        counted(first, min(first + MOST_PLACES, end), sums)
+        for first in range(begin, end, MOST_PLACES)
     ]
     return _merged(parts, unit, kind, workers, module, isa)
 
@@ -254,9 +255,7 @@ def _check_sums(xp: Any, ids: Any, words: int, most: int, unit: int) -> None:
     """Raise if a sum could be too great; a token adds ``most`` to a sum at most."""
     if len(ids) * most <= _MOST_SUM:
         return
-    counts = xp.zeros(words, np.int64)
-    for begin in range(0, len(ids), _STEP):
-        counts += xp.bincount(ids[begin : begin + _STEP], minlength=words)
+    counts = occurrences(ids, 0, len(ids), words, xp)
     word = int(counts.argmax())
     if int(counts[word]) * most > _MOST_SUM:
         raise OverflowError(
@@ -354,7 +353,7 @@ def merge_counts(
     ([2, 7, 7, 6], [2, 7, 7, 6])
     """
     name = "merge_counts"
-    kind = dtype_of(name, dtype, _DTYPES)
+    kind = dtype_of(name, dtype, DTYPES)
     unit = whole(name, "unit", unit, 1, 2**64 - 1)
     workers = number_of_threads(name, threads)
     if isinstance(parts, CSR) or not isinstance(parts, Sequence):
@@ -392,7 +391,7 @@ def _merged(
         parts=[(part.indptr, part.indices, part.data) for part in parts],
         columns=columns,
         unit=unit,
-        dtype=_DTYPES.index(kind),
+        dtype=DTYPES.index(kind),
         threads=workers,
         isa=isa or "",
     )

@@ -15,18 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Hashes, Ids, Indices, Longs
+from firth._count_rows import row_blocks
 from firth._reading import AnyPath
 from firth._scratch import NamelessFile, Scratch
 from firth.csr import CSR
 
 _NAME = "cooccurrence"
-_DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "uint64"))
+DTYPES = tuple(np.dtype(name) for name in ("float32", "float64", "uint64"))
 _SUMS = np.dtype(np.uint64)
 Rows = tuple[Longs, Indices, Any]
 Take = Callable[[int, Longs, Indices, Any], None]  # from which row on, and what they have
 _TASK = 1 << 19  # entries that a thread has room for, kTaskEntries of the bindings
 _PASSES = 16  # over the ids of a part: more would cost what runs cost
-_MOST_PLACES = 2**31  # of one index
+# Of one index, whose cursors are uint32: beyond the places, each thread writes to spare ones.
+MOST_PLACES = 2**31
 _STEP = 1 << 16  # numbers converted at once
 _LENGTHS = 1 << 18  # of rows, read at once from all runs together
 _ALLOWANCE = 4 << 20  # for pages that are larger than what lies on them, and small things
@@ -129,12 +131,12 @@ def planned(
     return Plan(max(left // 4, 1), entries, max(merged, 2 * longest), room, workers), least
 
 
-def occurrences(ids: Ids, begin: int, end: int, words: int) -> Longs:
+def occurrences(ids: Ids, begin: int, end: int, words: int, xp: Any = np) -> Longs:
     """Return (words,) int64: how often each id stands in ``ids[begin:end]``."""
-    counts = np.zeros(words, np.int64)
+    counts: Longs = xp.zeros(words, np.int64)
     step = max(_STEP, words)
     for first in range(begin, end, step):
-        counts += np.bincount(ids[first : min(first + step, end)], minlength=words)
+        counts += xp.bincount(ids[first : min(first + step, end)], minlength=words)
     return counts
 
 
@@ -175,7 +177,7 @@ class _Work:
     def parts(self) -> Iterator[tuple[int, int, Longs]]:
         """Cut the corpus so that an index may have all places of any word, and few passes do."""
         begin, end = self.part
-        most = min(_MOST_PLACES, _PASSES * self.plan.places)
+        most = min(MOST_PLACES, _PASSES * self.plan.places)
         many = max(1, -(-(end - begin) // most))
         size, whole = -(-(end - begin) // many), self.counts
         while begin < end:
@@ -196,10 +198,10 @@ class _Work:
         words, (table, unit, symmetric) = len(counts), self.rule
         found, stood = _sums(np.minimum(words, counts * self.company)), _sums(counts)
         common = {"ids": self.ids, "threads": self.plan.workers}
-        for first, last in _cuts(stood, 0, words, self.plan.places):
+        for first, last in row_blocks(stood, self.plan.places):
             span = {"begin": begin, "end": end, "words": words, "first": first, "last": last}
             starts, places = self.backend.places(**common, **span)
-            for top, bottom in _cuts(found, first, last, self.plan.entries):
+            for top, bottom in row_blocks(found, self.plan.entries, first, last):
                 report = self.reporter(begin - self.part[0] + int(stood[top]))
                 take(  # nothing here keeps a block while the next one is counted
                     top,
@@ -215,7 +217,7 @@ class _Work:
                         weights=table,
                         symmetric=symmetric,
                         unit=unit,
-                        dtype=_DTYPES.index(kind),
+                        dtype=DTYPES.index(kind),
                         isa=self.isa,
                         progress=report,
                     ),
@@ -237,7 +239,7 @@ class _Work:
             for run, mine in zip(runs, lengths, strict=True):
                 run.read_lengths(row, mine)
             sums = _sums(lengths.sum(axis=0, dtype=np.int64))
-            for first, last in _cuts(sums, 0, end - row, self.plan.merged):
+            for first, last in row_blocks(sums, self.plan.merged):
                 parts: list[Rows] = []
                 held = 0
                 for run, mine in zip(runs, lengths[:, first:last], strict=True):
@@ -256,7 +258,7 @@ class _Work:
             parts=parts,
             columns=len(self.counts),
             unit=self.rule[1],
-            dtype=_DTYPES.index(kind),
+            dtype=DTYPES.index(kind),
             threads=self.plan.workers,
             isa=self.isa,
         )
@@ -353,12 +355,3 @@ def _sums(lengths: npt.NDArray[Any]) -> Longs:
     sums = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=sums[1:])
     return sums
-
-
-def _cuts(sums: Longs, first: int, last: int, most: int) -> Iterator[tuple[int, int]]:
-    """Cut [first, last) into ranges with at most so much in each, or with one row."""
-    while first < last:
-        end = int(np.searchsorted(sums, sums[first] + most, "right")) - 1
-        end = min(max(end, first + 1), last)
-        yield first, end
-        first = end

@@ -155,13 +155,13 @@ def _read(file: Path, kind: str) -> tuple[dict[str, Any], list[float], dict[str,
         raise FormatError(file, "file", f"a {kind}", "none") from None
     try:
         config = json.loads(notes.get("firth", ""))
-        found = (config["kind"], config["version"], config["settings"], config["losses"])
+        found = config["kind"], config["version"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise FormatError(file, "header", f"a {kind}", f"{error!r:.80}") from None
-    if found[:2] != (kind, _VERSION):
+    if found != (kind, _VERSION):
         what = f"{found[0]!r:.40}, version {found[1]!r:.40}"
         raise FormatError(file, "header", f"a {kind}, version {_VERSION}", what)
-    _, _, settings, losses = found
+    settings, losses = config.get("settings"), config.get("losses")
     if not isinstance(settings, dict):
         raise FormatError(file, "settings", "names and values", f"{settings!r:.40}")
     if not isinstance(losses, list) or not losses or not all(map(_is_number, losses)):

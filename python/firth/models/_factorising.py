@@ -5,11 +5,10 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from firth import kernels
+from firth import _counting, kernels
 from firth._backend import Floats
 from firth._errors import FormatError
 from firth._progress import Progress
-from firth.corpus import Corpus
 from firth.counts import Counts
 from firth.csr import CSR
 from firth.embedding import Embedding
@@ -19,7 +18,6 @@ from firth.models._checkpoint import Checkpoint, fingerprint
 from firth.models._training import check_finite
 from firth.vocabulary import Vocabulary
 
-RULE = ("window", "weights", "symmetric", "sentences")  # by which company is counted
 # What an embedding can hold: the share of its vectors at which both tables begin to have them.
 HELD = {"sum": 0.5, "words": 1.0, "contexts": 1.0}
 
@@ -35,7 +33,7 @@ class Counted(NamedTuple):
 def rule_of(model: Any, source: object) -> dict[str, Any]:
     """Return how company is counted: as the model says, unless the source are counts."""
     speaker = source if isinstance(source, Counts) else model
-    return {name: getattr(speaker, name) for name in RULE}
+    return {name: getattr(speaker, name) for name in _counting.RULE}
 
 
 def counted(model: Any, source: object, progress: bool | None) -> Counted:
@@ -50,40 +48,21 @@ def counted(model: Any, source: object, progress: bool | None) -> Counted:
         found = Counted(source.vocabulary, source.matrix(np.float32), source.tokens)
     else:
         corpus = corpus_of(model, source, progress)
-        found = Counted(corpus.vocabulary, _count(model, corpus, progress), len(corpus.ids))
+        matrix = _counting.counted(
+            corpus,
+            rule_of(model, source),
+            dtype=np.float32,
+            memory=model.memory,
+            threads=model.threads,
+            progress=progress,
+        )
+        found = Counted(corpus.vocabulary, matrix, len(corpus.ids))
     if found.matrix.nnz == 0:
         raise ValueError(
             f"{type(model).__name__}: no word has company, so there is nothing to learn; expected "
             "sentences of several tokens (in a list, each str is a sentence)"
         )
     return found
-
-
-def _count(model: Any, corpus: Corpus, progress: bool | None) -> CSR:
-    options = {} if model.memory is None else {"memory": model.memory}
-    tokens = len(corpus.ids)
-    with Progress(progress, tokens, "counting", "words") as bar:
-        told = 0
-
-        def tell(done: int) -> None:
-            nonlocal told
-            bar.update(done - told)
-            told = done
-
-        matrix = kernels.cooccurrence(
-            corpus.ids,
-            corpus.offsets if model.sentences else None,
-            words=len(corpus.vocabulary),
-            window=model.window,
-            weights=model.weights,
-            symmetric=model.symmetric,
-            dtype=np.float32,
-            threads=model.threads,
-            progress=tell if bar.enabled else None,
-            **options,
-        )
-        bar.update(tokens - told)
-    return matrix
 
 
 @dataclass(frozen=True)
@@ -117,9 +96,8 @@ class Factors:
             )
             losses = saved.restore(words=tables[0], contexts=tables[1])
             for table in tables:
-                if (
-                    float(table[:, table.shape[1] // 2 :].min()) < 1
-                ):  # a sum of squares that began at 1
+                sums = table[:, table.shape[1] // 2 :]  # of squares, which began at 1
+                if float(sums.min()) < 1:
                     raise FormatError(saved.path, "state of AdaGrad", "at least 1", "less")
         return cls(model, counts, *tables, losses)
 

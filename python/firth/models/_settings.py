@@ -7,6 +7,8 @@ not go into JSON).
 import math
 import operator
 
+from firth.kernels._arguments import number_of_bytes
+
 
 def _keep(model: object, name: str, value: object) -> None:
     object.__setattr__(model, name, value)
@@ -51,15 +53,9 @@ def choice(model: object, name: str, choices: tuple[object, ...]) -> None:
 
 
 def amount(model: object, name: str) -> None:
-    """Make the field None, a positive int or a text such as "2 GB", which is read where it counts.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Something else, or no text at all.
-    """
+    """Make the field None, a positive int or a text such as "2 GB", or say what is wrong."""
     value = getattr(model, name)
-    if isinstance(value, str) and not value.strip():
-        raise ValueError(f"{type(model).__name__}: {name}={value!r} is no number of bytes")
-    if value is not None and not isinstance(value, str):
+    if isinstance(value, str):
+        number_of_bytes(type(model).__name__, name, value)
+    elif value is not None:
         whole(model, name, 1, 2**62)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from firth._counting import RULE
 from firth.counts import Counts
 from firth.embedding import Embedding
 from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
@@ -14,7 +15,6 @@ from firth.models._truncated_svd import solver, truncated_svd
 
 _VECTORS = ("sum", "words", "contexts")
 _ROUNDING = np.float32(1e-5)  # singular values below this share of the greatest are none
-_RULE = ("window", "weights", "symmetric", "sentences")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class PPMI:
         if matrix.nnz == 0:
             how = f"more than shift={self.shift:g} times as often as by chance"
             raise ValueError(f"PPMI: no two words meet {how}")
-        rule = {name: getattr(counts, name) for name in _RULE}
+        rule = {name: getattr(counts, name) for name in RULE}
         sizes = {"tokens": counts.tokens, "counts": counts.sums.nnz, "associations": matrix.nnz}
         metadata = {"model": "PPMI", **asdict(self), **rule, **sizes}
         del counts  # which are larger than what follows, if nobody else has them
@@ -163,7 +163,7 @@ class PPMI:
     def _counted(self, source: object, progress: bool | None) -> Counts:
         corpus = corpus_of(self, source, progress)
         self._check_dim(len(corpus.vocabulary))
-        rule = {name: getattr(self, name) for name in _RULE}
+        rule = {name: getattr(self, name) for name in RULE}
         threads = self.threads
         return Counts.of(corpus, **rule, memory=self.memory, threads=threads, progress=progress)
 

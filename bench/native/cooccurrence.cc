@@ -7,6 +7,12 @@
 //
 // Ladder (v4, one busy core, window 10, the 17 M tokens of wiki8; million tokens/s of index and counting together):
 //   a dense row of sums per word, 32 bits wide where they suffice; marks for words that are not frequent    9
+//   the same where only this core is busy, with the matrix's conversion (kernels.cooccurrence)             11.5
+//   frequent words along the corpus: 512 of them are 61% of the places; only kernels.cooccurrence has it   14.4
+//   ... loops over windows of 5, 10 and 15 written out                                                     14 to 15.5
+//   profile: waiting for the lines around a place 35%, new pages for the matrix 16%, the frequent 15%, index 8%
+//   tried on a prototype: ids of 16 bits to halve those lines (-10% of reading, not kept: larger words need a way out);
+//   places fetched 8, 16, 32, 64 ahead into L1 or L2 (the same); one line fetched, not two (half as fast)
 // merge_counts (million entries/s of four parts): 126
 #include "firth/cooccurrence.h"
 

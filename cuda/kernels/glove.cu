@@ -39,7 +39,7 @@ __device__ i64 group_of(const Glove& a, i64 k) {
 __global__ void __launch_bounds__(kFindThreads) find_kernel(const __grid_constant__ Glove a, Range* counts) {
   const i64 step = static_cast<i64>(gridDim.x) * kFindThreads;
   for (i64 k = static_cast<i64>(blockIdx.x) * kFindThreads + threadIdx.x; k < a.words.rows; k += step) {
-    const i64 word = static_cast<i64>(a.order[k]), span = (group_of(a, k) + a.shift) % a.groups;
+    const i64 word = static_cast<i64>(a.order[k]), span = (group_of(a, k) + a.shift + a.round) % a.groups;
     const i64 end = a.indptr[word + 1];
     const i64 begin = first_from(a.indices, a.indptr[word], end, a.column_starts[span]);
     counts[k] = {begin, first_from(a.indices, begin, end, a.column_starts[span + 1])};

@@ -2,6 +2,8 @@
 
 import fractions
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -288,3 +290,22 @@ def test_an_index_leaves_room_for_the_spare_places_of_all_threads():
     spare = 16 * 4096  # of each thread, and as many threads as may be asked for
     assert _cooccurrence.MOST_PLACES == _runs.MOST_PLACES
     assert _runs.MOST_PLACES + spare < 2**32
+
+
+def test_a_folder_is_refused_where_nothing_goes_to_the_disk(tmp_path):
+    with pytest.raises(ValueError, match=r"cooccurrence: folder=.* is for what does not fit"):
+        kernels.cooccurrence(np.zeros(3, np.uint32), words=1, folder=tmp_path)
+
+
+def test_many_words_of_few_tokens_take_little_memory():
+    """Room for the rows of frequent words is that of their company, not of all words."""
+    code = (
+        "import resource, numpy as np; from firth import kernels\n"
+        "ids = (np.arange(100_000) ** 2 % 999_983).astype(np.uint32); words = 1_000_000\n"
+        "kernels.cooccurrence(ids[:16], words=words, threads=2)\n"
+        "limit = 2 * int(open('/proc/self/statm').read().split()[0]) * 4096 + (1 << 30)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (limit, limit))\n"
+        "print(kernels.cooccurrence(ids, words=words, threads=2).nnz > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "True\n", done.stderr

@@ -254,7 +254,7 @@ class TestBadInput:
 
 def test_a_learning_rate_that_blows_up_is_an_error_that_names_epoch_and_row(on):
     arguments = good_arguments()
-    says = r"glove: epoch 3: a number in row \d is not finite; lower lr=1e\+30"
+    says = r"glove: epoch 3: row \d met a number that is not finite; lower lr=1e\+30"
     with pytest.raises(FloatingPointError, match=says):
         kernels.glove(**arguments, lr=1e30, epoch=3, **on)
 
@@ -264,7 +264,7 @@ def test_a_learning_rate_that_blows_up_is_an_error_that_names_epoch_and_row(on):
 def test_a_number_that_is_not_finite_is_found(on, name, bad):
     arguments = good_arguments()
     arguments[name][1, 2] = bad
-    with pytest.raises(FloatingPointError, match=r"a number in row 1 is not finite"):
+    with pytest.raises(FloatingPointError, match=r"row 1 met a number that is not finite"):
         kernels.glove(**arguments, **on)
 
 
@@ -273,7 +273,7 @@ def test_what_the_last_step_of_an_epoch_spoils_is_found(on):
     words, contexts = kernels.glove_tables(1, 1, 3)
     words[:, :3], contexts[:, :3] = 1e15, 1e15
     counts = csr_of({(0, 0): 1.0}, (1, 1), np.float32)
-    with pytest.raises(FloatingPointError, match="row 0 is not finite"):
+    with pytest.raises(FloatingPointError, match="row 0 met a number that is not finite"):
         kernels.glove(words, contexts, counts, dim=3, lr=100.0, **on)
 
 

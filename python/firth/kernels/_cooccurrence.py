@@ -104,7 +104,8 @@ def cooccurrence(
     Parameters
     ----------
     ids
-        (tokens,) uint32, C-contiguous: the words of the corpus, each below ``words``.
+        (tokens,) uint32, C-contiguous: the words of the corpus, each below ``words``. Counting is
+        fastest where frequent words have low numbers, as in a `Corpus`.
     offsets
         (sentences + 1,) int64 rising from 0 to ``tokens``: where each sentence begins, and the end
         of the last; words of different sentences do not keep company. None: one sentence.
@@ -118,14 +119,16 @@ def cooccurrence(
     symmetric
         True: a row has its word's company on both sides. False: only what comes after the word.
     dtype
-        float32 or float64: sums divided by the unit, rounded once (for float32 from float64).
+        float32 or float64: sums divided by the unit; those below 2**53 are rounded once, and once
+        more for float32.
         uint64: the sums themselves, which :func:`merge_counts` adds up.
     memory
         What may be used beside ``ids`` and the result, in bytes or as a text such as ``"200 MB"``;
         what does not fit goes to files in ``folder``, which have no name and so leave nothing
         behind, and the result lies on such files. None: all in memory. For arrays on the host.
     folder
-        Where these files are made. None: where the system has its temporary files.
+        Where these files are made; only with ``memory``. None: where the system has its temporary
+        files, which may be memory, too (tmpfs).
     part
         (begin, end): only the company of the tokens at these places, wherever it stands. Parts that
         make up the corpus add up to the whole. None: the whole.
@@ -177,6 +180,8 @@ def cooccurrence(
     begin, end = part_of(_NAME, part, len(ids))
     workers = number_of_threads(_NAME, threads)
     budget = None
+    if memory is None and folder is not None:
+        raise ValueError(f"{_NAME}: folder={folder!r} is for what does not fit into memory=, None")
     if memory is not None:
         budget = number_of_bytes(_NAME, "memory", memory)
         if hasattr(ids, "__cuda_array_interface__"):

@@ -362,7 +362,8 @@ def glove(
         where, blown_up = "column", first_not_finite(contexts, xp)
     if blown_up >= 0:
         raise FloatingPointError(
-            f"{_NAME}: epoch {epoch}: a number in {where} {blown_up} is not finite; lower lr={lr:g}"
+            f"{_NAME}: epoch {epoch}: {where} {blown_up} met a number that is not finite; "
+            f"lower lr={lr:g}"
         )
     return Fitted(loss / many, many)
 

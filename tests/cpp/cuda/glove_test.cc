@@ -80,6 +80,8 @@ struct Counts {
             column_starts.data(),
             groups,
             shift,
+            0,
+            nullptr,
             0.05f,
             10.0f,
             0.75f,

@@ -15,10 +15,10 @@
 // Order. The rows are dealt out to `groups` groups, and columns cut into as many spans. In round r of an epoch, group g
 // takes the columns of span (g + shift + r) mod groups: no two groups touch the same row of a table, so they may run at
 // the same time, in any order, with the same result to the last bit, on any number of threads; after as many rounds as
-// there are groups all counts have been read. Which rows make a group, in which order they come, and the shift are drawn
-// anew in each epoch (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient descent",
-// 2011). Within a row, columns come in their order. A tile, a group's part of a round, is so small that its rows stay in
-// cache: memory is what a shuffled list of counts would wait for.
+// there are groups all counts have been read. Which rows make a group, in which order they come, and the shift are
+// drawn anew in each epoch (Gemulla et al., "Large-scale matrix factorization with distributed stochastic gradient
+// descent", 2011). Within a row, columns come in their order. A tile, a group's part of a round, is so small that its
+// rows stay in cache: memory is what a shuffled list of counts would wait for.
 #pragma once
 
 #include "firth/array.h"

@@ -104,8 +104,8 @@ def cooccurrence(
     Parameters
     ----------
     ids
-        (tokens,) uint32, C-contiguous: the words of the corpus, each below ``words``. Counting is
-        fastest where frequent words have low numbers, as in a `Corpus`.
+        (tokens,) uint32, C-contiguous: the words of the corpus, each below ``words``; counting is
+        fastest where frequent words have low numbers.
     offsets
         (sentences + 1,) int64 rising from 0 to ``tokens``: where each sentence begins, and the end
         of the last; words of different sentences do not keep company. None: one sentence.
@@ -127,8 +127,7 @@ def cooccurrence(
         what does not fit goes to files in ``folder``, which have no name and so leave nothing
         behind, and the result lies on such files. None: all in memory. For arrays on the host.
     folder
-        Where these files are made; only with ``memory``. None: where the system has its temporary
-        files, which may be memory, too (tmpfs).
+        Where these files are made. None: where the system has its temporary files.
     part
         (begin, end): only the company of the tokens at these places, wherever it stands. Parts that
         make up the corpus add up to the whole. None: the whole.
@@ -179,13 +178,11 @@ def cooccurrence(
     contiguous(_NAME, "ids", ids)
     begin, end = part_of(_NAME, part, len(ids))
     workers = number_of_threads(_NAME, threads)
-    budget = None
-    if memory is None and folder is not None:
-        raise ValueError(f"{_NAME}: folder={folder!r} is for what does not fit into memory=, None")
-    if memory is not None:
-        budget = number_of_bytes(_NAME, "memory", memory)
-        if hasattr(ids, "__cuda_array_interface__"):
-            raise TypeError(f"{_NAME}: memory is for arrays on the host, ids are on a device")
+    budget = None if memory is None else number_of_bytes(_NAME, "memory", memory)
+    if budget is None and folder is not None:
+        raise ValueError(f"{_NAME}: folder={folder!r} is for what does not fit into memory=None")
+    if budget is not None and hasattr(ids, "__cuda_array_interface__"):
+        raise TypeError(f"{_NAME}: memory is for arrays on the host, ids are on a device")
     xp = array_module(_NAME, ids=ids, offsets=offsets)
     if len(ids) and int(ids.max()) >= words:
         place = int((ids >= words).argmax())

@@ -312,12 +312,12 @@ def test_no_space_left_is_told_apart_from_other_errors(monkeypatch, tmp_path):
 
 def test_a_disk_that_takes_a_little_at_a_time_gets_everything(monkeypatch, tmp_path):
     pwrite, preadv = os.pwrite, os.preadv
-    asked = {"words": 300, "folder": tmp_path, "dtype": "uint64"}
+    asked = {"words": 300, "dtype": "uint64"}
     ids = zipf(3000, 300)
     with plan(monkeypatch, places=500, merged=700, passes=1), monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", lambda file, data, at: pwrite(file, data[:1001], at))
         patch.setattr(os, "preadv", lambda file, into, at: preadv(file, [into[0][:999]], at))
-        within = cooccurrence(ids, memory="1 GB", **asked)
+        within = cooccurrence(ids, memory="1 GB", folder=tmp_path, **asked)
     assert same(within, cooccurrence(ids, **asked))
 
 

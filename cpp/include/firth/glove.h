@@ -46,7 +46,7 @@ struct Glove {
   const i64* row_starts;     // (groups + 1,) where a group begins in `order`
   const u32* column_starts;  // (groups + 1,) where a span of columns begins
   i64 groups, shift, round;
-  i64* cursors;  // (rows,) where each row goes on: rounds follow each other, and the first one finds the places
+  i64* cursors;  // (rows,) where each row goes on: rounds follow each other, the first finds it; null on a device
   float lr, x_max, alpha;
   Fitted* fitted;  // (groups,)
 };

@@ -3,7 +3,7 @@
 Each checks its arguments once for all backends, allocates the outputs and calls the backend.
 """
 
-from firth.kernels._classification import Learnt, classification, huffman_paths, padded_rows
+from firth.kernels._classification import Learnt, classification, huffman_paths
 from firth.kernels._cooccurrence import cooccurrence, distance_weights, merge_counts
 from firth.kernels._cosine import prepare, topk
 from firth.kernels._glove import Fitted, glove, glove_tables
@@ -11,6 +11,7 @@ from firth.kernels._merge import merge_topk
 from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
 from firth.kernels._prepared import Prepared
 from firth.kernels._subwords import Bags, bag_means, subword_means, subwords
+from firth.kernels._tables import padded_rows
 from firth.kernels._tokens import Tokens, tokens
 
 __all__ = [

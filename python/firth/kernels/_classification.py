@@ -17,8 +17,7 @@ from firth.kernels._arguments import (
     typed,
 )
 from firth.kernels._subwords import Bags, bags_of
-
-PADDING = 16  # floats of a cache line
+from firth.kernels._tables import PADDING
 
 _NAME = "classification"
 _LOSSES = ("softmax", "ova", "hs")
@@ -39,14 +38,6 @@ class Learnt(NamedTuple):
 
     loss: float
     examples: int
-
-
-def padded_rows(rows: int, dim: int) -> Floats:
-    """Return zeros (rows, dim and up to 15 more) whose rows begin with a cache line each."""
-    width = -(-dim // PADDING) * PADDING
-    table = np.zeros(rows * width + PADDING, np.float32)
-    first = -(table.ctypes.data // 4) % PADDING
-    return table[first : first + rows * width].reshape(rows, width)
 
 
 def huffman_paths(counts: npt.ArrayLike) -> Bags:

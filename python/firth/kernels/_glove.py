@@ -19,12 +19,10 @@ from firth.kernels._arguments import (
     typed,
     whole,
 )
-from firth.kernels._classification import padded_rows
 from firth.kernels._matrices import MOST_COLUMNS, check_matrix
-from firth.kernels._tables import check_table, first_not_finite
+from firth.kernels._tables import PADDING, check_table, first_not_finite, padded_rows
 
 _NAME = "glove"
-_LANES = 16
 _TILE_BYTES = 2**20  # that a tile's rows of one table should take: both fit into a core's cache
 _TILE_COUNTS = 2**13  # that a tile should have
 _STEP = 2**22  # counts that are looked at together where that takes memory
@@ -51,7 +49,7 @@ class Fitted(NamedTuple):
 
 def glove_width(dim: int) -> int:
     """Return how many numbers a row has: the vector, zeros, and two that hold the bias."""
-    return -(-(dim + 2) // _LANES) * _LANES
+    return -(-(dim + 2) // PADDING) * PADDING
 
 
 def glove_tables(rows: int, columns: int, dim: int, seed: int = 1) -> tuple[Floats, Floats]:

@@ -1,13 +1,23 @@
-"""The checks of tables that a kernel updates in place, before and after."""
+"""Tables that a kernel updates in place: how they are made, and checked before and after."""
 
 from typing import Any
 
 import numpy as np
 
+from firth._backend import Floats
 from firth.kernels._arguments import contiguous, typed
 
-_LINE = 64  # bytes
+PADDING = 16  # floats of a cache line
+_LINE = 4 * PADDING  # bytes
 _ROWS = 16  # that are looked at together
+
+
+def padded_rows(rows: int, dim: int) -> Floats:
+    """Return zeros (rows, dim and up to 15 more) whose rows begin with a cache line each."""
+    width = -(-dim // PADDING) * PADDING
+    table = np.zeros(rows * width + PADDING, np.float32)
+    first = -(table.ctypes.data // 4) % PADDING
+    return table[first : first + rows * width].reshape(rows, width)
 
 
 def check_table(function: str, name: str, table: Any, shape: tuple[int, int], xp: Any) -> None:

@@ -15,8 +15,8 @@ from firth._texts import Lines, Reader, bags_at
 from firth._vectors import index_of
 from firth.classifier import Classifier
 from firth.embedding import Embedding
-from firth.kernels._classification import padded_rows
 from firth.kernels._subwords import Bags
+from firth.kernels._tables import padded_rows
 from firth.kernels._words import encoded
 from firth.models._beginning import Callback, copy_rows
 from firth.models._training import check_finite

@@ -6,8 +6,10 @@ not go into JSON).
 
 import math
 import operator
+from typing import Any
 
 from firth.kernels._arguments import number_of_bytes
+from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
 
 
 def _keep(model: object, name: str, value: object) -> None:
@@ -59,3 +61,15 @@ def amount(model: object, name: str) -> None:
         number_of_bytes(type(model).__name__, name, value)
     elif value is not None:
         whole(model, name, 1, 2**62)
+
+
+def counting(model: Any) -> None:
+    """Check the fields by which a text is counted, of a model that counts one itself."""
+    whole(model, "window", 1, MAX_WINDOW)
+    choice(model, "weights", WEIGHTS)
+    choice(model, "symmetric", (False, True))
+    choice(model, "sentences", (False, True))
+    whole(model, "min_count", 1, 2**62)
+    if model.max_vocab is not None:
+        whole(model, "max_vocab", 1, 2**62)
+    amount(model, "memory")

@@ -5,11 +5,10 @@ from typing import Literal
 
 from firth._reading import AnyPath
 from firth.embedding import Embedding
-from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
 from firth.models._beginning import Callback, check_arguments
 from firth.models._checkpoint import Checkpoint
 from firth.models._factorising import HELD, Factors, counted, rule_of
-from firth.models._settings import amount, choice, real, whole
+from firth.models._settings import choice, counting, real, whole
 
 
 @dataclass(frozen=True)
@@ -98,19 +97,12 @@ class GloVe:
 
     def __post_init__(self) -> None:
         whole(self, "dim", 1, 2**16)
-        whole(self, "window", 1, MAX_WINDOW)
+        counting(self)
         real(self, "x_max", 1e-9, 1e18)
         real(self, "alpha", 0, 8)
         whole(self, "epochs", 1, 10**6)
         real(self, "lr", 1e-12, 1e3)
-        choice(self, "weights", WEIGHTS)
-        choice(self, "symmetric", (False, True))
-        choice(self, "sentences", (False, True))
-        whole(self, "min_count", 1, 2**62)
-        if self.max_vocab is not None:
-            whole(self, "max_vocab", 1, 2**62)
         choice(self, "vectors", tuple(HELD))
-        amount(self, "memory")
         whole(self, "seed", 0, 2**64 - 1)
         if self.threads is not None:
             whole(self, "threads", 1, 1024)

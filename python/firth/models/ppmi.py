@@ -8,9 +8,8 @@ import numpy as np
 from firth._counting import RULE
 from firth.counts import Counts
 from firth.embedding import Embedding
-from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
 from firth.models._beginning import corpus_of
-from firth.models._settings import amount, choice, real, whole
+from firth.models._settings import choice, counting, real, whole
 from firth.models._truncated_svd import solver, truncated_svd
 
 _VECTORS = ("sum", "words", "contexts")
@@ -97,18 +96,11 @@ class PPMI:
 
     def __post_init__(self) -> None:
         whole(self, "dim", 1, 2**16)
-        whole(self, "window", 1, MAX_WINDOW)
+        counting(self)
         real(self, "shift", 1e-9, 1e9)
         real(self, "smoothing", 0, 1)
         real(self, "power", 0, 8)
-        choice(self, "weights", WEIGHTS)
-        choice(self, "symmetric", (False, True))
-        choice(self, "sentences", (False, True))
-        whole(self, "min_count", 1, 2**62)
-        if self.max_vocab is not None:
-            whole(self, "max_vocab", 1, 2**62)
         choice(self, "vectors", _VECTORS)
-        amount(self, "memory")
         whole(self, "seed", 0, 2**64 - 1)
         if self.threads is not None:
             whole(self, "threads", 1, 1024)

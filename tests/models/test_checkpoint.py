@@ -105,6 +105,8 @@ def test_training_interrupted_within_an_epoch_goes_on_to_the_same_bits(
     assert seen == [(3, 3 * many), (4, 4 * many)]
 
 
+# A signal between the opening of a file and its `with` leaves the closing to Python, which warns.
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_training_stopped_by_ctrl_c_goes_on_to_the_same_bits(corpus, tmp_path):
     path = tmp_path / "saved"
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))

@@ -19,9 +19,16 @@
 // Bojanowski, Grave, Joulin and Mikolov, "Enriching word vectors with subword information" (2017), section 3.2; the
 // mean instead of the sum and the whole error are as in the program fastText.
 //
+// With sources, the corpus is a list of pairs: token t is the input sources[t] against the target ids[t], once, and
+// there are no windows, sentences or centres beyond that (LINE's edges, users and items). keep is looked up by target.
+//
 // Draws (random.h) depend on the position in the corpus only, so neither threads nor cuts change which pairs are
 // trained. What does depend on them is the order of the updates: threads write rows without locks (Hogwild: Niu et al.,
 // 2011), as classification does: the two exceptions to the law that any cut of the range gives the same answer.
+//
+// Rounds undo that exception. The tables stay as they are while the pieces of a round are read, [r, r + 1) * round
+// tokens; then its steps are added in the order of pieces, blocks, and in a block: rows of input, targets, negatives,
+// each in order. So the result depends on neither threads nor cuts: synchronous mini-batches.
 #pragma once
 
 #include "firth/array.h"
@@ -44,10 +51,18 @@ struct NoiseColumn {
   u32 accept, alias;
 };
 
+// Where the steps of a round wait: a slot for each block that its pieces can have.
+struct Steps {
+  char* slots;       // (pieces of a round, blocks of a piece) times slot_bytes(), 64-byte aligned; null: nothing waits
+  i64* blocks;       // (pieces of a round,) how many slots of the piece are filled
+  i64 first_piece;   // of the round
+};
+
 struct NegativeSampling {
-  Matrix<float> input, output;  // (words, dim) each; input with bags: (rows, dim)
-  Bags bags;                    // of the words, or none
+  Matrix<float> input, output;  // (words, dim) each; input with bags: (rows, dim), with sources of any length
+  Bags bags;                    // of the words (with sources: of what they number), or none
   const u32* ids;               // (tokens,)
+  const u32* sources;           // (tokens,) the input of each pair, or null where inputs come from windows
   const i64* offsets;           // (sentences + 1,)
   i64 tokens, sentences;
   const u32* keep;           // (words,): a token stays if its draw is <= keep[word]
@@ -58,6 +73,7 @@ struct NegativeSampling {
   u64 seed;
   u32 epoch;
   float lr_begin, lr_end;  // the learning rate falls linearly from the corpus' first token to its end
+  Steps steps;             // of the round that is under way, if there are rounds
   void* scratch;           // negative_sampling_scratch() bytes, 64-byte aligned, one per thread
   Outcome* outcome;        // one per thread
 };
@@ -78,5 +94,13 @@ FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
   const i64 pointers = 2 * a.block + static_cast<i64>(a.window) + a.shared;
   return 4 * (floats + words) + 8 * pointers + 64 * 32;  // each of fewer than 32 arrays is rounded up to 64 bytes
 }
+
+// A slot: its two counts (of input rows' words and of targets), the words of both and the negatives, then the steps.
+FIRTH_HD i64 slot_words(const NegativeSampling& a) { return 2 * a.block + 2 * static_cast<i64>(a.window) + a.shared; }
+FIRTH_HD i64 slot_bytes(const NegativeSampling& a) {
+  const i64 head = (4 * (4 + slot_words(a)) + 63) / 64 * 64;
+  return head + 4 * slot_words(a) * working_row(a.input.dim);
+}
+FIRTH_HD i64 blocks_of_piece(const NegativeSampling& a) { return (a.piece + a.block - 1) / a.block; }
 
 }  // namespace firth

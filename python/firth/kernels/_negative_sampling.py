@@ -11,7 +11,8 @@ import numpy.typing as npt
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
 from firth.kernels._subwords import Bags, bags_of, check_bags
 
-_NO_BAGS = Bags(np.zeros(0, np.int64), np.zeros(0, np.uint32))
+_NO_IDS = np.zeros(0, np.uint32)
+_NO_BAGS = Bags(np.zeros(0, np.int64), _NO_IDS)
 
 
 class Pass(NamedTuple):
@@ -126,15 +127,48 @@ def _check_table(table: Floats, name: str) -> None:
         )
 
 
-def _checked(bags: Bags, words: int, rows: int) -> Bags:
+def _checked(bags: Bags, words: int | None, rows: int) -> Bags:
     bags = bags_of("negative_sampling", "bags", bags)
     check_bags("negative_sampling", "bags", bags, rows, "input")
-    if len(bags.offsets) != words + 1:
+    if words is not None and len(bags.offsets) != words + 1:
         raise ValueError(
             f"negative_sampling: bags has {len(bags.offsets) - 1} bags, expected one for each of "
             f"the {words} words"
         )
     return bags
+
+
+def _check_sources(sources: Ids, ids: Ids, rows: int, cbow: bool) -> None:
+    _check_array(sources, "sources", np.uint32, 1)
+    if len(sources) != len(ids):
+        raise ValueError(
+            f"negative_sampling: sources has {len(sources)} entries, expected one for each of the "
+            f"{len(ids)} ids"
+        )
+    if len(sources) and int(sources.max()) >= rows:
+        raise ValueError(
+            f"negative_sampling: sources[{int(sources.argmax())}] is {int(sources.max())}, "
+            f"expected an input below {rows}"
+        )
+    if cbow:
+        raise ValueError("negative_sampling: cbow=True has windows, but sources are pairs")
+
+
+def _part(part: tuple[int, int] | None, unit: int, tokens: int) -> tuple[int, int]:
+    if part is None:
+        return 0, tokens
+    try:
+        first, last = (operator.index(end) for end in part)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"negative_sampling: part={part!r} is not a pair of whole numbers"
+        ) from None
+    if not 0 <= first <= last <= tokens or first % unit or (last % unit and last != tokens):
+        raise ValueError(
+            f"negative_sampling: part={part} is not between 0 and the {tokens} tokens, cut at "
+            f"multiples of {unit}"
+        )
+    return first, last
 
 
 def negative_sampling(
@@ -145,6 +179,7 @@ def negative_sampling(
     *,
     keep: Ids,
     noise: Ids,
+    sources: Ids | None = None,
     bags: Bags | None = None,
     window: int = 5,
     negative: int = 5,
@@ -155,6 +190,8 @@ def negative_sampling(
     block: int = 32,
     shared: int = 32,
     piece: int = 4096,
+    round: int = 0,
+    part: tuple[int, int] | None = None,
     threads: int | None = None,
     progress: Callable[[int, float, int], object] | None = None,
     backend: ModuleType | None = None,
@@ -179,6 +216,10 @@ def negative_sampling(
         (words,) uint32, from :func:`keep_chances`.
     noise
         From :func:`noise`.
+    sources
+        (tokens,) uint32: explicit pairs. Token t is then the input ``sources[t]`` and the target
+        ``ids[t]``, once; windows and sentences mean nothing, and ``input`` may have any number of
+        rows (edges of a graph, users and items).
     bags
         For each word rows of ``input``, as :class:`Bags` of (words + 1,) int64 offsets and uint32
         ids. A word is then the mean of its rows (the company of CBOW that of all rows of its
@@ -202,6 +243,13 @@ def negative_sampling(
         Negatives of a block, a multiple of 16.
     piece
         Tokens a task; an even number.
+    round
+        0: steps are added as they are found; with several threads results vary a little. A multiple
+        of ``piece``: so many tokens see one state of the tables, and their steps are added in
+        order: the same bits on any number of threads.
+    part
+        Train the tokens [first, last) of the corpus alone, as a whole pass would: both are
+        multiples of ``round``, or of ``piece`` without rounds, or the end. None: all.
     threads
         None: as many as :func:`firth.set_num_threads` says.
     progress
@@ -229,10 +277,13 @@ def negative_sampling(
     _check_table(input, "input")
     _check_table(output, "output")
     words = len(output)
-    expected = input.shape if bags is None else (words, input.shape[1])
+    free = bags is not None or sources is not None  # the input has as many rows as it likes
+    expected = (words, input.shape[1]) if free else input.shape
     if output.shape != expected:
         raise ValueError(f"negative_sampling: output has shape {output.shape}, expected {expected}")
-    bag_offsets, bag_ids = _NO_BAGS if bags is None else _checked(bags, words, len(input))
+    bag_offsets, bag_ids = (
+        _NO_BAGS if bags is None else _checked(bags, words if sources is None else None, len(input))
+    )
     for name, array, dtype, ndim in (
         ("ids", ids, np.uint32, 1),
         ("offsets", offsets, np.int64, 1),
@@ -258,6 +309,7 @@ def negative_sampling(
         ("block", block, 1, 4096),
         ("shared", shared, 16, 4096),
         ("piece", piece, 2, 2**20),
+        ("round", round, 0, 2**30),
         ("threads", threads or 0, 0, 4096),
     ):
         try:
@@ -279,12 +331,18 @@ def negative_sampling(
         raise ValueError(f"negative_sampling: lr={lr} is not a pair of float32 numbers from 0 on")
     if not isinstance(cbow, (bool, np.bool_)):
         raise TypeError(f"negative_sampling: cbow={cbow!r} is not False or True")
+    if round % piece:
+        raise ValueError(f"negative_sampling: round={round} is not a multiple of piece={piece}")
+    if sources is not None:
+        _check_sources(sources, ids, len(input) if bags is None else len(bag_offsets) - 1, cbow)
+    first, last = _part(part, round or piece, len(ids))
     loss, pairs, kept, blown_up, unknown = backend_of(
         input, output, ids, offsets, backend=backend
     ).negative_sampling(
         input=input,
         output=output,
         ids=ids,
+        sources=_NO_IDS if sources is None else sources,
         offsets=offsets,
         bag_offsets=bag_offsets,
         bag_ids=bag_ids,
@@ -296,6 +354,9 @@ def negative_sampling(
         block=block,
         shared=shared,
         piece=piece,
+        round=round,
+        first=first,
+        last=last,
         seed=seed,
         epoch=epoch,
         lr_begin=first_lr,

@@ -16,6 +16,9 @@ import numpy.typing as npt
 from firth import _sources
 from firth._backend import TextBackend, named
 from firth._errors import FormatError
+from firth._reading import AnyPath
+from firth._scratch import Scratch
+from firth.kernels._arguments import number_of_bytes
 from firth.vocabulary import Vocabulary, check_choice
 
 MAX_WORDS = 2**32 - 2
@@ -64,6 +67,8 @@ class Corpus:
         min_count: int = 5,
         max_vocab: int | None = None,
         vocabulary: Vocabulary | None = None,
+        memory: int | str | None = None,
+        folder: AnyPath | None = None,
         threads: int | None = None,
         progress: bool | None = False,
         backend: ModuleType | None = None,
@@ -101,6 +106,16 @@ class Corpus:
         vocabulary
             Use these words and ids rather than choosing new ones; then ``min_count`` and
             ``max_vocab`` are not used.
+        memory
+            Bytes that ids and offsets may take, also as in ``"2 GB"``. What is beyond lies on the
+            disk, in files without a name that end with the arrays; these are then mapped,
+            read-only. None: all in memory. Nothing that is returned depends on it. The words stay
+            in memory in any case, while the text is read in a table for each thread: some 100 bytes
+            for each different word, besides 4 to 16 MB a thread.
+        folder
+            Where such files lie, 4 bytes for each token and 8 for each sentence, for a moment up to
+            twice as much; None for the system's folder of temporary files. Mind that this one may
+            itself lie in memory.
         threads
             None uses the default of `firth.set_num_threads`.
         progress
@@ -114,6 +129,9 @@ class Corpus:
         ------
         FileNotFoundError, IsADirectoryError, PermissionError
             As opening the file does.
+        OSError
+            If files cannot be written to ``folder`` or its disk is full; it names the folder and
+            says how many bytes are needed.
         ValueError
             If no token is left: it says how many there were.
         TypeError
@@ -136,18 +154,25 @@ class Corpus:
             kind = type(vocabulary).__name__
             raise TypeError(f"Corpus.read: vocabulary is {kind}, expected a Vocabulary")
         text: TextBackend = named("_cpu") if backend is None else backend
-        counter = text.WordCounter(
-            threads=threads or 0,
-            isa=isa or "",
-            seed=int.from_bytes(os.urandom(8), "little"),
-            max_words=MAX_WORDS,
-        )
-        _sources.feed(counter, source, progress)
-        words, counts, ids, offsets = counter.finish(
-            min_count,
-            2**62 if max_vocab is None else max_vocab,
-            None if vocabulary is None else vocabulary.words,
-        )
+        with Scratch("Corpus.read", folder) as scratch:
+            options: dict[str, Any] = {}
+            if memory is not None:
+                options["memory"] = min(number_of_bytes("Corpus.read", "memory", memory), 2**62)
+                options["files"] = tuple(scratch.file().fileno() for _ in range(3))
+                options["folder"] = os.fsencode(scratch.folder)
+            counter = text.WordCounter(
+                threads=threads or 0,
+                isa=isa or "",
+                seed=int.from_bytes(os.urandom(8), "little"),
+                max_words=MAX_WORDS,
+                **options,
+            )
+            _sources.feed(counter, source, progress)
+            words, counts, ids, offsets = counter.finish(
+                min_count,
+                2**62 if max_vocab is None else max_vocab,
+                None if vocabulary is None else vocabulary.words,
+            )
         if len(ids) == 0:
             raise ValueError(_nothing(counter.tokens, counter.types, min_count, vocabulary))
         if vocabulary is None:

@@ -18,7 +18,7 @@ from firth._backend import TextBackend, named
 from firth._errors import FormatError
 from firth._reading import AnyPath
 from firth._scratch import Scratch
-from firth.kernels._arguments import number_of_bytes
+from firth.kernels._arguments import first_fall, number_of_bytes
 from firth.vocabulary import Vocabulary, check_choice
 
 MAX_WORDS = 2**32 - 2
@@ -280,8 +280,8 @@ def _check_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         if array.dtype != dtype or array.ndim != 1:
             found = f"{array.dtype} of {array.ndim} dimensions"
             raise FormatError(file, name, f"{np.dtype(dtype)} of 1 dimension", found)
-    _check_cuts(file, "offsets", arrays["offsets"], len(arrays["ids"]), 1)
-    _check_cuts(file, "word_offsets", arrays["word_offsets"], len(arrays["words"]), 0)
+    _check_cuts(file, "offsets", arrays["offsets"], len(arrays["ids"]), strict=True)
+    _check_cuts(file, "word_offsets", arrays["word_offsets"], len(arrays["words"]), strict=False)
     if len(arrays["counts"]) != len(arrays["word_offsets"]) - 1:
         words = len(arrays["word_offsets"]) - 1
         raise FormatError(file, "counts", f"{words} of them", str(len(arrays["counts"])))
@@ -290,6 +290,8 @@ def _check_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         raise FormatError(file, "ids", f"ids below {len(arrays['counts'])}", found)
 
 
-def _check_cuts(file: Path, name: str, cuts: npt.NDArray[np.int64], size: int, least: int) -> None:
-    if not len(cuts) or cuts[0] != 0 or cuts[-1] != size or (np.diff(cuts) < least).any():
+def _check_cuts(
+    file: Path, name: str, cuts: npt.NDArray[np.int64], size: int, *, strict: bool
+) -> None:
+    if not len(cuts) or cuts[0] != 0 or cuts[-1] != size or first_fall(cuts, strict=strict) > 0:
         raise FormatError(file, name, f"increasing offsets from 0 to {size}", "others")

@@ -32,14 +32,14 @@ Mapping::~Mapping() { munmap(data_, bytes_); }
 
 void Overflow::write(File file, const void* from, i64 bytes, i64 begin) {
   i64 done = 0;
+  held_ += bytes;
   while (done < bytes) {
     const char* rest = static_cast<const char*>(from) + done;
     const ssize_t wrote = pwrite(files_[file], rest, static_cast<std::size_t>(bytes - done), begin + done);
     if (wrote > 0) {
       done += wrote;
-      held_ += wrote;
     } else if (wrote == 0 || errno != EINTR) {
-      const std::string needed = std::to_string(held_ + bytes - done);
+      const std::string needed = std::to_string(held_);
       throw OverflowError(wrote == 0 ? ENOSPC : errno, "needs " + needed + " bytes or more in this folder", folder_);
     }
   }

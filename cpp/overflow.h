@@ -58,7 +58,7 @@ class Overflow {
  private:
   std::array<int, 3> files_;
   std::string folder_;
-  std::atomic<i64> held_{0};  // bytes on the disk
+  std::atomic<i64> held_{0};  // bytes on the disk, or on the way there
 };
 
 }  // namespace firth

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -154,9 +155,10 @@ class Corpus:
             kind = type(vocabulary).__name__
             raise TypeError(f"Corpus.read: vocabulary is {kind}, expected a Vocabulary")
         text: TextBackend = named("_cpu") if backend is None else backend
-        with Scratch("Corpus.read", folder) as scratch:
+        with ExitStack() as stack:
             options: dict[str, Any] = {}
             if memory is not None:
+                scratch = stack.enter_context(Scratch("Corpus.read", folder))
                 options["memory"] = min(number_of_bytes("Corpus.read", "memory", memory), 2**62)
                 options["files"] = tuple(scratch.file().fileno() for _ in range(3))
                 options["folder"] = os.fsencode(scratch.folder)

@@ -5,6 +5,8 @@ import io
 import os
 import subprocess
 import sys
+from itertools import pairwise
+from unittest import mock
 
 import numpy as np
 import pyarrow
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from corpora import expected, long_text, read
 from firth import Corpus, Vocabulary, Word2Vec
+from firth.kernels import _arguments
 from strategies import texts
 
 MB = 1 << 20
@@ -148,6 +151,15 @@ def test_a_corpus_in_files_is_saved_and_loaded(tmp_path, file):
     plain = Corpus.read(file(LONG))
     for mmap in (True, False):
         assert same(Corpus.load(tmp_path / "corpus", mmap=mmap), plain)
+
+
+@given(numbers=st.lists(st.integers(0, 3), max_size=12), strict=st.booleans())
+def test_offsets_are_looked_at_a_part_at_a_time(numbers, strict):
+    falls = [i for i, (a, b) in enumerate(pairwise(numbers), 1) if b < a or (strict and b == a)]
+    for step in (1, 2, 3, 100):
+        with mock.patch.object(_arguments, "_STEP", step):
+            found = _arguments.first_fall(np.array(numbers, np.int64), strict=strict)
+        assert found == min(falls, default=-1)
 
 
 # VmHWM is the peak of all memory of a process, pages of mapped files too; RssAnon is without them.

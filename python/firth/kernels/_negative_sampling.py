@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
+from firth.kernels._arguments import first_fall
 from firth.kernels._subwords import Bags, bags_of, check_bags
 
 _NO_IDS = np.zeros(0, np.uint32)
@@ -299,7 +300,7 @@ def negative_sampling(
             f"negative_sampling: noise has word {noise[:, 1].max()}, expected words below {words}"
         )
     sound = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(ids)
-    if not sound or not bool((offsets[1:] >= offsets[:-1]).all()):
+    if not sound or first_fall(offsets) > 0:
         raise ValueError(f"negative_sampling: offsets must rise from 0 to the {len(ids)} tokens")
     for name, value, least, most in (
         ("window", window, 1, 10_000),

@@ -69,9 +69,11 @@ def negative_sampling(
     ``round``: all blocks of so many tokens see one state of the tables. 0: ``together`` blocks of a
     piece do; 1 is the definition, array code takes whole pieces.
     ``half``: what products are made of has the 8 significant bits of bfloat16: means of inputs,
-    rows of the output, and steps before they multiply either. Sums and tables are exact.
+    rows of the output, and the steps that multiply either; for CBOW also what the mean is one of,
+    words' sums of rows, and the error that all of them take. Sums and tables are exact.
     """
     rounded = bfloat16 if half else np.asarray
+    company_rounded = rounded if cbow else np.asarray
     input, output = input.astype(np.float64), output.astype(np.float64)
     kept = kept_tokens(ids, offsets, keep, window, seed, epoch)
     total_loss, total_pairs, total_kept = 0.0, 0, 0
@@ -94,8 +96,10 @@ def negative_sampling(
                 inputs, targets = pairs_of(kept, i, cbow, sources)
                 if not targets:
                     continue
-                rows = [r for word in inputs for r in (bags[word] if bags else [word])]
-                mean = rounded(input[rows].sum(axis=0) / max(1, len(rows)))
+                rows_of = [bags[word] if bags else [word] for word in inputs]
+                rows = [row for some in rows_of for row in some]
+                sums = [company_rounded(input[some].sum(axis=0)) for some in rows_of]
+                mean = rounded(sum(sums) / max(1, len(rows)))
                 words = targets + negatives
                 seen = np.array([1] * len(targets) + [0] * shared)
                 apart = [sum(n != target for target in targets) for n in negatives]
@@ -105,7 +109,7 @@ def negative_sampling(
                 total_loss -= (weights * log_sigmoid(np.where(seen, scores, -scores))).sum()
                 steps = rounded(lr * weights * (seen - np.exp(log_sigmoid(scores))))
                 np.add.at(output_step, words, np.outer(steps, mean))
-                np.add.at(input_step, rows, steps @ company)
+                np.add.at(input_step, rows, company_rounded(steps @ company))
                 total_pairs += len(targets)
         input += input_step
         output += output_step

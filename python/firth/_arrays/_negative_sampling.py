@@ -119,9 +119,10 @@ class _Pass:
             targets, seen = (own if len(corpus.sources) else company), mask
         error = self.step(passage, first, last, inputs, targets, seen, lr)
         if self.cbow:
-            self.input_steps.add(company, mask.transpose(0, 2, 1) @ error)
+            used = mask.any(axis=1)
+            self.input_steps.add(company[used], (mask.transpose(0, 2, 1) @ error)[used])
         else:
-            self.input_steps.add(passage.inputs[index], error)
+            self.input_steps.add(passage.inputs[index][live], error[live])
 
     def step(
         self, passage: Passage, first: int, last: int, inputs: Any, targets: Any, seen: Any, lr: Any
@@ -131,6 +132,7 @@ class _Pass:
         ``targets`` is (tiles, many) and ``seen`` (tiles, lanes, many), how often each is a pair.
         """
         xp, weights = self.xp, seen
+        used = seen.any(axis=1)  # what is nobody's target would only lie in the way of the others
         sides = xp.full(targets.shape[1], -1, xp.float32)
         if self.negative:
             noise = passage.negatives(first, last)
@@ -139,6 +141,7 @@ class _Pass:
             ratio = self.negative / self.corpus.shared
             weights = xp.concatenate([seen, apart * xp.float32(ratio)], axis=2)
             targets = xp.concatenate([targets, noise], axis=1)
+            used = xp.concatenate([used, xp.ones(noise.shape, bool)], axis=1)
             sides = xp.concatenate([sides, xp.ones(self.corpus.shared, xp.float32)])
         rows = self.output[targets]
         wrong = (inputs @ rows.transpose(0, 2, 1)) * sides
@@ -154,7 +157,7 @@ class _Pass:
             raise Stop(blown_up=int(passage.begins[tile]))
         self.loss += sums[0]
         self.pairs += int(sums[1])
-        self.output_steps.add(targets, steps.transpose(0, 2, 1) @ inputs)
+        self.output_steps.add(targets[used], (steps.transpose(0, 2, 1) @ inputs)[used])
         return error
 
     def apply(self) -> None:
@@ -169,7 +172,7 @@ class _Pass:
 def _stretches(first: int, last: int, unit: int, piece: int) -> Iterator[tuple[int, int]]:
     """Yield stretches of tokens, each of whole units or within one."""
     outer = max(unit, STRETCH // unit * unit)
-    inner = outer if unit <= STRETCH else STRETCH // piece * piece
+    inner = outer if unit <= STRETCH else max(1, STRETCH // piece) * piece
     for begin in range(first, last, outer):
         end = min(last, begin + outer)
         yield from ((at, min(end, at + inner)) for at in range(begin, end, inner))

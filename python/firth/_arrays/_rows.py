@@ -20,9 +20,9 @@ class Sums:
 
     def add(self, rows: Any, steps: Any) -> None:
         """Let (n, dim) steps wait for (n,) rows; more than ``room`` rows are added up first."""
-        self.rows.append(rows.reshape(-1))
-        self.steps.append(steps.reshape(-1, steps.shape[-1]))
-        self.waiting += rows.size
+        self.rows.append(rows)
+        self.steps.append(steps)
+        self.waiting += len(rows)
         if self.waiting > max(self.room, 2 * self.merged):
             self._merge()
 

@@ -139,7 +139,9 @@ def _checked(bags: Bags, words: int | None, rows: int) -> Bags:
     return bags
 
 
-def _check_sources(sources: Ids, tokens: int, inputs: int, what: str, cbow: bool) -> None:
+def _check_sources(
+    sources: Ids, tokens: int, part: tuple[int, int], inputs: int, what: str, cbow: bool
+) -> None:
     if cbow:
         raise ValueError(
             "negative_sampling: cbow=True is not for sources: pairs have no company to average"
@@ -150,8 +152,8 @@ def _check_sources(sources: Ids, tokens: int, inputs: int, what: str, cbow: bool
             f"negative_sampling: sources has {len(sources)} entries, expected one for each of the "
             f"{tokens} ids"
         )
-    place = first_outside(sources, 0, inputs)
-    if place >= 0:
+    place = part[0] + first_outside(sources[slice(*part)], 0, inputs)
+    if place >= part[0]:
         raise ValueError(
             f"negative_sampling: sources[{place}] is {sources[place]}, expected one of the "
             f"{inputs} {what}"
@@ -166,7 +168,7 @@ def _part(part: object, unit: int, name: str, tokens: int) -> tuple[int, int]:
                 f"negative_sampling: part=({first}, {last}) cuts at {end}, expected multiples of "
                 f"{name}={unit} or the {tokens} tokens' end"
             )
-    return first, last
+    return (first, last) if first < last else (0, 0)
 
 
 def negative_sampling(
@@ -268,6 +270,18 @@ def negative_sampling(
     ValueError, TypeError
         An argument is out of its range, or an array has another shape or dtype.
 
+    Examples
+    --------
+    Users 0 and 1 met items 2 and 0 of three; what met moves together:
+
+    >>> import numpy as np
+    >>> users, items = np.ones((2, 4), np.float32), np.zeros((3, 4), np.float32)
+    >>> met, by = np.array([2, 0], np.uint32), np.array([0, 1], np.uint32)
+    >>> done = negative_sampling(users, items, met, np.array([0, 2]), sources=by, negative=0,
+    ...                          keep=keep_chances([1, 0, 1], 0), noise=noise([1, 0, 1]), lr=(1, 1))
+    >>> done.pairs, items[:, 0].tolist()
+    (2, [0.5, 0.0, 0.5])
+
     References
     ----------
     Mikolov, Sutskever, Chen, Corrado and Dean, "Distributed representations of words and phrases
@@ -334,12 +348,12 @@ def negative_sampling(
         raise TypeError(f"negative_sampling: cbow={cbow!r} is not False or True")
     if round % piece:
         raise ValueError(f"negative_sampling: round={round} is not a multiple of piece={piece}")
+    first, last = _part(part, round or piece, "round" if round else "piece", len(ids))
     arrays = [input, output, ids, offsets]
     if sources is not None:
         what, inputs = ("rows", len(input)) if bags is None else ("bags", len(bag_offsets) - 1)
-        _check_sources(sources, len(ids), inputs, what, cbow)
+        _check_sources(sources, len(ids), (first, last), inputs, what, cbow)
         arrays.append(sources)
-    first, last = _part(part, round or piece, "round" if round else "piece", len(ids))
     loss, pairs, kept, blown_up, unknown = backend_of(*arrays, backend=backend).negative_sampling(
         input=input,
         output=output,

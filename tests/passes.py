@@ -22,17 +22,18 @@ def problems(draw, rounds=None, bags=None, pairs=None):
     Rounds, bags and explicit pairs are there, or are not, or are left to chance (None).
     """
     rounds, bags, pairs = (draw(st.booleans()) if b is None else b for b in (rounds, bags, pairs))
-    words = draw(st.integers(1, 40))
-    lengths = draw(st.lists(st.just(1) | st.integers(1, 40), min_size=1, max_size=4))
+    # Not all is left to hypothesis, which likes what is small so much that most tables stood still.
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    tokens, dim = sum(lengths), draw(st.integers(1, 130) | st.just(300))
+    words = draw(st.sampled_from([1, 2, 5, 12, 40]))
+    lengths = rng.choice([1, 2, 10, 40], draw(st.integers(1, 5)), p=[0.2, 0.1, 0.3, 0.4])
+    tokens, dim = int(lengths.sum()), draw(st.integers(1, 130) | st.just(300))
     problem = {
         "ids": rng.integers(0, words, tokens).astype(np.uint32),
         "offsets": np.cumsum([0, *lengths]).astype(np.int64),
         "keep": rng.choice([0, 2**30, 2**32 - 1], words, p=[0.1, 0.3, 0.6]).astype(np.uint32),
         "counts": rng.integers(1, 100, words),
         "window": draw(st.sampled_from([*range(1, 21), 200])),
-        "negative": draw(st.integers(0, 64)),
+        "negative": draw(st.sampled_from([0, 1, 5, 64]) | st.integers(0, 64)),
         "cbow": not pairs and draw(st.booleans()),
         "block": draw(st.sampled_from([1, 7, 16, 32, 48, 100])),
         "shared": draw(st.sampled_from([16, 32, 64])),
@@ -46,11 +47,10 @@ def problems(draw, rounds=None, bags=None, pairs=None):
         problem["sources"] = rng.integers(0, inputs, tokens).astype(np.uint32)
     if bags:  # some empty, some with a row more than once
         rows = draw(st.integers(1, 60))
-        bag = st.lists(st.integers(0, rows - 1), max_size=draw(st.sampled_from([1, 4, 40])))
-        problem["bags"] = draw(st.lists(bag, min_size=inputs, max_size=inputs))
+        sizes = rng.integers(0, draw(st.sampled_from([1, 4, 40])) + 1, inputs)
+        problem["bags"] = [rng.integers(0, rows, size).tolist() for size in sizes]
     if draw(st.booleans()):
-        cuts = st.sampled_from(units(problem))
-        problem["part"] = tuple(sorted((draw(cuts), draw(cuts))))
+        problem["part"] = tuple(sorted(rng.choice(units(problem), 2, replace=False).tolist()))
     # Rows are scaled to dim so that scores stay near 0, where float32 follows float64 for a while.
     input, output = (rng.normal(0, 1 / np.sqrt(dim), (many, dim)) for many in (rows, words))
     return {**problem, "input": input.astype(np.float32), "output": output.astype(np.float32)}
@@ -101,17 +101,31 @@ def is_half(on):
     return on["isa"] == "amx"
 
 
+def roundings(problem, name):
+    """How often float32 rounds the row of a table that takes the most steps, about.
+
+    A token's row takes one step from each block that has the token as a centre or as company.
+    """
+    words = problem["ids"] if name == "output" else problem.get("sources", problem["ids"])
+    bags = problem.get("bags") if name == "input" else None
+    rows = words if bags is None else [row for word in words for row in bags[word]]
+    blocks = 1 if "sources" in problem else 1 + 2 * problem["window"] // problem["block"]
+    return blocks * int(np.bincount(rows, minlength=1).max())
+
+
 def assert_close(on, problem, got, want):
     """Compare tables with what they should be, by how far the furthest number went.
 
-    float32 loses a little of every sum. Where products are of bfloat16, the oracle rounds what they
-    do. But what lies between two such numbers, but for the loss of float32, may become either, and
-    these are up to 2**-7 of each other apart.
+    float32 loses a little of every sum, 2**-25 in the mean, and of repeated ones always on the same
+    side. Where products are of bfloat16, the oracle rounds what they do. But what lies between two
+    such numbers, but for the loss of float32, may become either, and these are up to 2**-7 of each
+    other apart.
     """
     share = 2**-7 if is_half(on) else 1e-4
     for name, here, there in zip(TABLES, got, want, strict=False):
-        furthest = abs(there - problem[name]).max()
-        np.testing.assert_allclose(here, there, rtol=0, atol=2e-6 + share * furthest, err_msg=name)
+        near = share * abs(there - problem[name]).max()
+        near += 2e-6 + 2**-25 * abs(there).max() * roundings(problem, name)
+        np.testing.assert_allclose(here, there, rtol=0, atol=near, err_msg=name)
 
 
 def assert_same_tables(first, second):

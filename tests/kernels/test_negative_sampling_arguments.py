@@ -1,5 +1,6 @@
 """negative_sampling: what is wrong with a call is named, and what cannot go on stops."""
 
+import re
 import subprocess
 import sys
 
@@ -33,7 +34,7 @@ class TestBadInput:
             ({"ids": np.array([0, 1, 2, 3, 4], np.uint32)}, ValueError, r"ids\[4\] is 4"),
             ({"window": 0}, ValueError, "window=0"),
             ({"window": -3}, ValueError, "window=-3"),
-            ({"negative": 0}, ValueError, "negative=0"),
+            ({"negative": -1}, ValueError, "negative=-1 is not between 0 and 10000"),
             ({"block": 0}, ValueError, "block=0"),
             ({"shared": 17}, ValueError, "shared=17"),
             ({"piece": 3}, ValueError, "piece=3"),
@@ -58,6 +59,83 @@ class TestBadInput:
     def test_is_named(self, on, good, change, error, says):
         with pytest.raises(error, match=says):
             kernels.negative_sampling(**{**good, **change}, **on)
+
+    @pytest.mark.parametrize(
+        ("change", "error", "says"),
+        [
+            ({"round": 6}, ValueError, "round=6 is not a multiple of piece=4"),
+            ({"round": -4}, ValueError, "round=-4 is not between 0 and 1073741824"),
+            ({"round": 2**31}, ValueError, "round=2147483648 is not between"),
+            ({"round": 8.0}, TypeError, "round=8.0 is not a whole number"),
+            ({"round": None}, TypeError, "round=None is not a whole number"),
+            ({"part": 4}, TypeError, "part=4 is not a pair of places"),
+            ({"part": (0, 4, 5)}, TypeError, r"part=\(0, 4, 5\) is not a pair"),
+            ({"part": (0, 4.0)}, TypeError, "part must be an integer, got float"),
+            ({"part": (4, 0)}, ValueError, r"part=\(4, 0\) does not rise within 0 and 5"),
+            ({"part": (0, 6)}, ValueError, r"part=\(0, 6\) does not rise within 0 and 5"),
+            ({"part": (-4, 4)}, ValueError, r"part=\(-4, 4\) does not rise within 0 and 5"),
+            ({"part": (0, 10**5000)}, ValueError, "part is an integer of 16610 bits"),
+            (
+                {"part": (0, 2)},
+                ValueError,
+                r"part=.* cuts at 2, expected multiples of piece=4 or t",
+            ),
+            (
+                {"part": (3, 5)},
+                ValueError,
+                r"part=.* cuts at 3, expected multiples of piece=4 or t",
+            ),
+            (
+                {"part": (4, 5), "round": 8},
+                ValueError,
+                r"part=.* cuts at 4, expected multiples of round=8",
+            ),
+        ],
+    )
+    def test_rounds_and_parts_are_named(self, on, good, change, error, says):
+        with pytest.raises(error, match=f"^negative_sampling: {says}"):
+            kernels.negative_sampling(**{**good, "piece": 4, **change}, **on)
+
+    @pytest.mark.parametrize(
+        ("change", "error", "says"),
+        [
+            ({"sources": [0] * 5}, TypeError, "sources is list, expected 1-d uint32"),
+            ({"sources": np.zeros(5, int)}, TypeError, "sources is 1-d int64, expected 1-d uint32"),
+            ({"sources": np.zeros((5, 1), np.uint32)}, TypeError, "sources is 2-d uint32"),
+            ({"sources": np.zeros(10, np.uint32)[::2]}, ValueError, "sources must be C-contiguous"),
+            ({"sources": np.zeros(4, np.uint32)}, ValueError, "sources has 4 entries, expected on"),
+            ({"sources": np.zeros(0, np.uint32)}, ValueError, "sources has 0 entries, expected on"),
+            ({"cbow": True}, ValueError, "cbow=True is not for sources"),
+            ({"input": np.ones((2, 3), np.float32)}, ValueError, r"sources\[4\] is 2, .* 2 rows"),
+            ({"output": np.ones((4, 2), np.float32)}, ValueError, r"output has shape \(4, 2\)"),
+            (
+                {"bags": kernels.Bags(np.array([0, 1, 1]), np.array([3], np.uint32))},
+                ValueError,
+                r"sources\[4\] is 2, expected one of the 2 bags",
+            ),
+            (
+                {"bags": kernels.Bags(np.array([0, 1, 1, 1]), np.array([4], np.uint32))},
+                ValueError,
+                r"bags.ids\[0\] is 4, expected a row below the 4 of input",
+            ),
+        ],
+    )  # fmt: skip
+    def test_sources_are_checked(self, on, good, change, error, says):
+        good["sources"] = np.array([0, 1, 0, 1, 2], np.uint32)
+        assert kernels.negative_sampling(**good, **on).pairs == 5
+        with pytest.raises(error, match=f"^negative_sampling: {says}"):
+            kernels.negative_sampling(**{**good, **change}, **on)
+
+    def test_a_source_of_a_part_is_named_by_its_place_in_the_corpus(self, on, good):
+        good.update(piece=2, sources=np.array([9, 1, 0, 4, 2], np.uint32))
+        with pytest.raises(ValueError, match=r"sources\[3\] is 4, expected one of the 4 rows"):
+            kernels.negative_sampling(**good, part=(2, 5), **on)
+
+    @pytest.mark.parametrize("round", [0, 4])
+    def test_an_id_that_is_no_word_is_named_in_rounds_too(self, on, good, round):
+        good["ids"][3] = 4
+        with pytest.raises(ValueError, match=r"^negative_sampling: ids\[3\] is 4, expected a word"):
+            kernels.negative_sampling(**good, piece=2, round=round, **on)
 
     @pytest.mark.parametrize(
         ("offsets", "ids", "error", "says"),
@@ -141,7 +219,7 @@ def test_working_memory_that_is_not_there_is_named():
     """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("MemoryError: negative_sampling: 1 threads of dim=65536, window=10000")
+    assert re.match("MemoryError: negative_sampling: .* of dim=65536, window=10000 need", last)
 
 
 def test_what_progress_raises_stops_the_pass(on):

@@ -54,6 +54,21 @@ def test_a_round_of_one_block_is_as_good_as_none(on, problem):
     assert_same_tables(rounds, none)
 
 
+def test_a_round_may_be_longer_than_the_corpus(on):
+    """It takes no more memory than the corpus has steps."""
+    tokens = 1000
+    rng = np.random.default_rng(1)
+    tables = rng.normal(0, 0.1, (2, 50, 8)).astype(np.float32)
+    problem = {
+        "input": tables[0], "output": tables[1], "ids": rng.integers(0, 50, tokens, np.uint32),
+        "offsets": np.array([0, tokens]), "keep": np.full(50, 2**32 - 1, np.uint32),
+        "counts": np.ones(50), "negative": 5, "piece": 128,
+    }  # fmt: skip
+    long, enough = (run({**problem, "round": n}, on, lr=(0.01, 0)) for n in (2**30, 1024))
+    assert long[2] == enough[2]
+    assert_same_tables(long, enough)
+
+
 @given(problem=problems(bags=False, pairs=False))
 def test_sentences_of_two_words_are_explicit_pairs(on, problem):
     """The company of a token is the other one, which is also what explicit pairs can say."""

@@ -370,7 +370,7 @@ def negative_sampling(
         block=block,
         shared=shared,
         piece=piece,
-        round=round,
+        round=min(round, -(-(last - first) // piece) * piece),  # more would be room for nothing
         first=first,
         last=last,
         seed=seed,

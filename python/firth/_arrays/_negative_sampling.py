@@ -115,7 +115,8 @@ class _Pass:
             inputs = (mask @ self.rows.sums(company)) / xp.maximum(rows, 1)
             targets, seen = own, some * one
         else:
-            inputs = xp.where(live[:, :, None], self.rows.means(passage.inputs[index]), 0)
+            inputs = self.rows.means(passage.inputs[index])
+            inputs = xp.where(live[:, :, None], inputs, xp.float32(0))
             targets, seen = (own if len(corpus.sources) else company), mask
         error = self.step(passage, first, last, inputs, targets, seen, lr)
         if self.cbow:
@@ -151,12 +152,13 @@ class _Pass:
         steps = weights * chance * (-lr[:, None, None] * sides)
         error = steps @ rows
         fine = xp.isfinite(lost) & xp.isfinite(error).all(axis=2)
-        sums = xp.stack([lost.sum(), seen.sum(dtype=xp.float64), fine.all()]).tolist()
-        if not sums[2]:
+        sums = xp.stack([lost.sum(), seen.sum(dtype=xp.float64), fine.all().astype(xp.float64)])
+        loss, pairs, all_fine = sums.tolist()  # one wait for the device, not three
+        if not all_fine:
             tile = first + int(xp.argmin(fine.all(axis=1)))
             raise Stop(blown_up=int(passage.begins[tile]))
-        self.loss += sums[0]
-        self.pairs += int(sums[1])
+        self.loss += loss
+        self.pairs += int(pairs)
         self.output_steps.add(targets[used], (steps.transpose(0, 2, 1) @ inputs)[used])
         return error
 
@@ -208,15 +210,15 @@ def negative_sampling(
 ) -> tuple[float, int, int, int, int]:
     """Train in rounds: all blocks of a round take their steps from one state of the tables.
 
-    Without rounds, a piece is one. Up to rounding the tables, loss and counts are what the oracle
-    defines for such rounds, and the same call gives the same bits: sums have a fixed order, on a
-    device too (as far as its matrix products have, which cuBLAS says of one stream on one kind of
-    GPU). A pass gives the bits of its parts in turn. Nothing of the round in which a number is not
-    finite is added to the tables.
+    Without rounds, each piece is one. Tables, loss and counts are then what the oracle defines, up
+    to rounding. The same call gives the same bits, and a pass those of its parts in turn: steps are
+    added in a fixed order. On a device that holds as far as its matrix products repeat themselves,
+    which cuBLAS promises for one stream on one kind of GPU. Of the round that meets a number which
+    is not finite nothing is added.
 
-    Besides the tables' own rows that a round works on, memory does not grow with the corpus, the
-    round or the piece: some hundred MB, or more if one block's rows are more than that. Time is
-    that of products of whole tiles: a window of w costs 32 + 2 w targets for 32 centres.
+    Memory does not grow with the corpus, the round, the piece or the block: beside the steps of all
+    rows that a round works on, it is some 100 to 200 MB, or more where the rows of a single tile
+    are. A tile of 32 centres costs what 32 + 2 * window targets and ``shared`` negatives cost each.
     """
     xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
     corpus = Corpus(

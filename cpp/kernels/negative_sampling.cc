@@ -21,7 +21,7 @@ template <class A, class B>
 struct Either<false, A, B> {
   using Type = B;
 };
-using Products = Either<kHalves && kMatrixUnit, Halves, Singles>::Type;
+using Products = Either<kMatrixUnit, Halves, Singles>::Type;
 
 enum class Model { kSkipGram, kCbow, kPairs };
 
@@ -294,7 +294,7 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
 }  // namespace
 
 void negative_sampling(const NegativeSampling& a, Range pieces) {
-  const MatrixUnit unit(kHalves && kMatrixUnit, {1, 16});
+  const MatrixUnit unit(kMatrixUnit, {1, 16});
   Work work = carve(a);
   for (i64 piece = pieces.begin; piece < pieces.end; ++piece) {
     if (a.outcome->blown_up >= 0 || a.outcome->unknown >= 0) return;

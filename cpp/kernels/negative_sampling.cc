@@ -236,28 +236,6 @@ void look_ahead(const NegativeSampling& a, const Work& w, i64 number, Ahead* ahe
   ahead->note(a.output, b.negatives, a.shared);
 }
 
-// Adds the steps of a slot to those rows of the tables whose number leaves a remainder in `parts`.
-void add_slot(const NegativeSampling& a, const Slot& slot, Range parts) {
-  const i64 stride = padded(a.input.dim);
-  const u32* targets = slot.words + *slot.inputs;
-  const auto mine = [parts](u32 row) {
-    const i64 part = static_cast<i64>(row % kRowParts);
-    return part >= parts.begin && part < parts.end;
-  };
-  for (i64 i = 0; i < *slot.inputs; ++i) {
-    const float* step = slot.input_steps + i * stride;
-    if (!a.bags.offsets) {
-      if (mine(slot.words[i])) add(a.input, slot.words + i, 1, step, stride);
-      continue;
-    }
-    const i64 bag = static_cast<i64>(slot.words[i]);
-    for (i64 r = a.bags.offsets[bag]; r < a.bags.offsets[bag + 1]; ++r)
-      if (mine(a.bags.ids[r])) add(a.input, a.bags.ids + r, 1, step, stride);
-  }
-  for (i64 j = 0; j < *slot.targets; ++j)
-    if (mine(targets[j])) add(a.output, targets + j, 1, slot.target_steps + j * stride, stride);
-}
-
 // One piece. Stops at a number that is not finite, leaving the tables without that block's steps.
 void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
   if (a.sources)
@@ -291,6 +269,47 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
   }
 }
 
+// ---- rounds ---------------------------------------------------------------------------------------------------------
+
+constexpr u32 kNobody = ~0u;  // stands for the word of a step that was added to an earlier one
+constexpr i64 kAheadEntries = 8;
+
+bool in_parts(u32 number, Range parts) {
+  const i64 part = static_cast<i64>(number % kRowParts);
+  return part >= parts.begin && part < parts.end;
+}
+
+// Calls visit(word, whether as input, step, where the word stands) for the words of these parts whose steps wait.
+template <class Visit>
+void each_entry(const NegativeSampling& a, i64 pieces, Range parts, const Visit& visit) {
+  const i64 stride = padded(a.input.dim);
+  for (i64 piece = 0; piece < pieces; ++piece) {
+    char* slots = a.steps.slots + piece * blocks_of_piece(a) * slot_bytes(a);
+    for (i64 n = 0; n < a.steps.blocks[piece]; ++n) {
+      const Slot slot = slot_in(a, slots + n * slot_bytes(a));
+      const i64 inputs = *slot.inputs, all_of_them = inputs + *slot.targets;
+      for (i64 i = 0; i < all_of_them; ++i) {
+        if (const i64 next = i + kAheadEntries; next < all_of_them && in_parts(slot.words[next], parts))
+          fetch_row(next < inputs ? a.input : a.output, slot.words[next]);
+        u32* word = slot.words + i;
+        if (*word == kNobody || !in_parts(*word, parts)) continue;
+        visit(*word, i < inputs, i < inputs ? slot.input_steps + i * stride : slot.target_steps + (i - inputs) * stride,
+              word);
+      }
+    }
+  }
+}
+
+// Shortens a sum of steps that is too long.
+void shorten(float* sum, i64 stride) {
+  Floats squares{};
+  for (i64 d = 0; d < stride; d += kLanes) squares += load(sum + d) * load(sum + d);
+  const double length = __builtin_sqrt(sum_double(squares));
+  if (!(length > static_cast<double>(kMostMove))) return;
+  const float share = static_cast<float>(static_cast<double>(kMostMove) / length);
+  for (i64 d = 0; d < stride; d += kLanes) store(sum + d, load(sum + d) * share);
+}
+
 }  // namespace
 
 void negative_sampling(const NegativeSampling& a, Range pieces) {
@@ -303,13 +322,42 @@ void negative_sampling(const NegativeSampling& a, Range pieces) {
   }
 }
 
+i64 merge_steps(const NegativeSampling& a, i64 pieces, Range parts) {
+  i64 merged = 0;
+  each_entry(a, pieces, parts, [&](u32 word, bool input, float* step, u32*) {
+    float*& sum = (input ? a.steps.inputs : a.steps.targets)[word];
+    if (!sum) {
+      sum = step;
+      return;
+    }
+    for (i64 d = 0; d < padded(a.input.dim); d += kLanes) store(sum + d, load(sum + d) + load(step + d));
+    ++merged;
+  });
+  each_entry(a, pieces, parts, [&](u32 word, bool input, float* step, u32* at) {
+    float*& sum = (input ? a.steps.inputs : a.steps.targets)[word];
+    if (sum != step) {
+      *at = kNobody;
+      return;
+    }
+    shorten(step, padded(a.input.dim));
+    sum = nullptr;
+  });
+  return merged;
+}
+
 i64 add_steps(const NegativeSampling& a, i64 pieces, Range parts) {
-  i64 blocks = 0;
-  for (i64 piece = 0; piece < pieces; ++piece) {
-    char* slots = a.steps.slots + piece * blocks_of_piece(a) * slot_bytes(a);
-    for (i64 n = 0; n < a.steps.blocks[piece]; ++n, ++blocks) add_slot(a, slot_in(a, slots + n * slot_bytes(a)), parts);
-  }
-  return blocks;
+  i64 added = 0;
+  const bool bags = a.bags.offsets != nullptr;
+  each_entry(a, pieces, bags ? Range{0, kRowParts} : parts, [&](u32 word, bool input, float* step, u32*) {
+    if (input && bags) {
+      for (i64 r = a.bags.offsets[word]; r < a.bags.offsets[word + 1]; ++r)
+        if (in_parts(a.bags.ids[r], parts)) add(a.input, a.bags.ids + r, 1, step, 0), ++added;
+    } else if (in_parts(word, parts)) {
+      add(input ? a.input : a.output, &word, 1, step, 0);
+      ++added;
+    }
+  });
+  return added;
 }
 
 }  // namespace firth::FIRTH_LEVEL

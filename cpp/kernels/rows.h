@@ -23,6 +23,12 @@ struct Ahead {
   }
 };
 
+inline void fetch_row(const Matrix<float>& table, u32 word) {
+  if (static_cast<i64>(word) >= table.rows) return;
+  const char* bytes = reinterpret_cast<const char*>(row(table, word));
+  for (i64 b = 0; b < 4 * table.dim; b += 64) __builtin_prefetch(bytes + b, 1, 3);
+}
+
 inline void zero(float* p, i64 count) {
   for (i64 i = 0; i < count; i += kLanes) store(p + i, Floats{});
 }

@@ -123,6 +123,7 @@ struct Pass {
       if (args.bags.offsets) {  // a row waits for the sums of all words that it is part of
         run(kRowParts, share, workers, merge);
         run(kRowParts, share, workers, add);
+        std::fill(input_sums.begin(), input_sums.end(), nullptr);
       } else {
         run(kRowParts, share, workers, [&](Range parts, int number) { merge(parts, number), add(parts, number); });
       }

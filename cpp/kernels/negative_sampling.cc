@@ -271,17 +271,16 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
 
 // ---- rounds ---------------------------------------------------------------------------------------------------------
 
-constexpr u32 kNobody = ~0u;  // stands for the word of a step that was added to an earlier one
-constexpr i64 kAheadEntries = 8;
-
 bool in_parts(u32 number, Range parts) {
   const i64 part = static_cast<i64>(number % kRowParts);
   return part >= parts.begin && part < parts.end;
 }
 
-// Calls visit(word, whether as input, step, where the word stands) for the words of these parts whose steps wait.
-template <class Visit>
-void each_entry(const NegativeSampling& a, i64 pieces, Range parts, const Visit& visit) {
+// Calls visit(place, whether as input, step) for each of a round's steps, and before(place, input) some time earlier;
+// at a place stands the word whose step it is.
+template <class Before, class Visit>
+void each_step(const NegativeSampling& a, i64 pieces, const Before& before, const Visit& visit) {
+  constexpr i64 kEarlier = 8;
   const i64 stride = padded(a.input.dim);
   for (i64 piece = 0; piece < pieces; ++piece) {
     char* slots = a.steps.slots + piece * blocks_of_piece(a) * slot_bytes(a);
@@ -289,25 +288,24 @@ void each_entry(const NegativeSampling& a, i64 pieces, Range parts, const Visit&
       const Slot slot = slot_in(a, slots + n * slot_bytes(a));
       const i64 inputs = *slot.inputs, all_of_them = inputs + *slot.targets;
       for (i64 i = 0; i < all_of_them; ++i) {
-        if (const i64 next = i + kAheadEntries; next < all_of_them && in_parts(slot.words[next], parts))
-          fetch_row(next < inputs ? a.input : a.output, slot.words[next]);
-        u32* word = slot.words + i;
-        if (*word == kNobody || !in_parts(*word, parts)) continue;
-        visit(*word, i < inputs, i < inputs ? slot.input_steps + i * stride : slot.target_steps + (i - inputs) * stride,
-              word);
+        if (const i64 later = i + kEarlier; later < all_of_them) before(slot.words[later], later < inputs);
+        float* step = i < inputs ? slot.input_steps + i * stride : slot.target_steps + (i - inputs) * stride;
+        visit(slot.words[i], i < inputs, step);
       }
     }
   }
 }
 
-// Shortens a sum of steps that is too long.
-void shorten(float* sum, i64 stride) {
+float*& sum_of(const NegativeSampling& a, u32 word, bool input) {
+  return (input ? a.steps.inputs : a.steps.targets)[word];
+}
+
+// The share of a sum of steps that is added: all, unless it is too long.
+float share_of(const float* sum, i64 stride) {
   Floats squares{};
   for (i64 d = 0; d < stride; d += kLanes) squares += load(sum + d) * load(sum + d);
-  const double length = __builtin_sqrt(sum_double(squares));
-  if (!(length > static_cast<double>(kMostMove))) return;
-  const float share = static_cast<float>(static_cast<double>(kMostMove) / length);
-  for (i64 d = 0; d < stride; d += kLanes) store(sum + d, load(sum + d) * share);
+  const float square = sum_loose(squares);
+  return square > kMostMove * kMostMove ? kMostMove / __builtin_sqrtf(square) : 1.0f;
 }
 
 }  // namespace
@@ -322,38 +320,44 @@ void negative_sampling(const NegativeSampling& a, Range pieces) {
   }
 }
 
+// The first step of a word is where the others are added.
 i64 merge_steps(const NegativeSampling& a, i64 pieces, Range parts) {
   i64 merged = 0;
-  each_entry(a, pieces, parts, [&](u32 word, bool input, float* step, u32*) {
-    float*& sum = (input ? a.steps.inputs : a.steps.targets)[word];
-    if (!sum) {
-      sum = step;
-      return;
-    }
-    for (i64 d = 0; d < padded(a.input.dim); d += kLanes) store(sum + d, load(sum + d) + load(step + d));
-    ++merged;
-  });
-  each_entry(a, pieces, parts, [&](u32 word, bool input, float* step, u32* at) {
-    float*& sum = (input ? a.steps.inputs : a.steps.targets)[word];
-    if (sum != step) {
-      *at = kNobody;
-      return;
-    }
-    shorten(step, padded(a.input.dim));
-    sum = nullptr;
-  });
+  const i64 stride = padded(a.input.dim);
+  each_step(
+      a, pieces, [](u32, bool) {},
+      [&](u32 word, bool input, float* step) {
+        if (!in_parts(word, parts)) return;
+        float*& sum = sum_of(a, word, input);
+        if (!sum) {
+          sum = step;
+          return;
+        }
+        for (i64 d = 0; d < stride; d += kLanes) store(sum + d, load(sum + d) + load(step + d));
+        ++merged;
+      });
   return merged;
 }
 
 i64 add_steps(const NegativeSampling& a, i64 pieces, Range parts) {
   i64 added = 0;
+  const i64 stride = padded(a.input.dim);
   const bool bags = a.bags.offsets != nullptr;
-  each_entry(a, pieces, bags ? Range{0, kRowParts} : parts, [&](u32 word, bool input, float* step, u32*) {
+  const auto before = [&](u32 word, bool input) {
+    if (!(input && bags) && in_parts(word, parts)) fetch_row(input ? a.input : a.output, word);
+  };
+  each_step(a, pieces, before, [&](u32 word, bool input, float* step) {
     if (input && bags) {
-      for (i64 r = a.bags.offsets[word]; r < a.bags.offsets[word + 1]; ++r)
-        if (in_parts(a.bags.ids[r], parts)) add(a.input, a.bags.ids + r, 1, step, 0), ++added;
-    } else if (in_parts(word, parts)) {
-      add(input ? a.input : a.output, &word, 1, step, 0);
+      if (sum_of(a, word, true) != step) return;
+      const float share = share_of(step, stride);
+      for (i64 r = a.bags.offsets[word]; r < a.bags.offsets[word + 1]; ++r) {
+        if (!in_parts(a.bags.ids[r], parts)) continue;
+        add_share(a.input, a.bags.ids[r], step, share);
+        ++added;
+      }
+    } else if (in_parts(word, parts) && sum_of(a, word, input) == step) {
+      add_share(input ? a.input : a.output, word, step, share_of(step, stride));
+      sum_of(a, word, input) = nullptr;
       ++added;
     }
   });

@@ -24,7 +24,6 @@ struct Ahead {
 };
 
 inline void fetch_row(const Matrix<float>& table, u32 word) {
-  if (static_cast<i64>(word) >= table.rows) return;
   const char* bytes = reinterpret_cast<const char*>(row(table, word));
   for (i64 b = 0; b < 4 * table.dim; b += 64) __builtin_prefetch(bytes + b, 1, 3);
 }
@@ -110,6 +109,14 @@ inline void add(const Matrix<float>& table, const u32* words, i64 count, const f
     for (i64 d = 0; d < whole; d += kLanes) store(to + d, load(to + d) + load(from + d));
     if (rest) store_first(to + whole, load_first(to + whole, rest) + load(from + whole), rest);
   }
+}
+
+// Adds a share of a step to one row.
+inline void add_share(const Matrix<float>& table, u32 word, const float* step, float share) {
+  const i64 whole = table.dim / kLanes * kLanes, rest = table.dim - whole;
+  float* to = row(table, word);
+  for (i64 d = 0; d < whole; d += kLanes) store(to + d, load(to + d) + load(step + d) * share);
+  if (rest) store_first(to + whole, load_first(to + whole, rest) + load(step + whole) * share, rest);
 }
 
 // add() for words that are bags of rows, each of which takes the whole step.

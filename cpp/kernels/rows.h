@@ -18,7 +18,7 @@ struct Ahead {
   void fetch(i64 many) {
     for (const i64 stop = done + many < count ? done + many : count; done < stop; ++done) {
       const char* bytes = reinterpret_cast<const char*>(rows[done]);
-      for (i64 b = 0; b < 4 * dim; b += 64) __builtin_prefetch(bytes + b, 1, 2);
+      for (i64 b = 0; b < 4 * dim; b += 64) __asm__ volatile("prefetchw %0" : : "m"(bytes[b]));
     }
   }
 };

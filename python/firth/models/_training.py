@@ -54,7 +54,6 @@ class Run:
         *,
         seen: Longs | None = None,
         lr: float | None = None,
-        epochs: int | None = None,
         before: int = 0,
     ) -> Self:
         """Return the run that a model describes; ``seen`` is how often words are in this text.
@@ -69,7 +68,7 @@ class Run:
         kept = (keep.astype(np.float64) + 1) / 2**32 * seen / max(int(seen.sum()), 1)
         weights = np.maximum(counts, 1).astype(np.float64) ** model.noise_exponent
         plan = Plan.of(model, lr, tables.input.shape[1], kept, weights, tables.bags)
-        return cls(model, corpus, plan, keep, noise, epochs or model.epochs, lr, before)
+        return cls(model, corpus, plan, keep, noise, model.epochs, lr, before)
 
     def rate(self, done: float) -> float:
         """Return the learning rate when this share of all epochs is done: it falls linearly."""

@@ -126,7 +126,7 @@ import sys
 from firth import Word2Vec
 print("ready", flush=True)
 model = Word2Vec(dim=8, epochs=3, min_count=1, deterministic=True, threads=2)
-model.fit(sys.argv[1], checkpoint=sys.argv[2], every=1)
+model.fit(sys.argv[1], checkpoint=sys.argv[2], every=2000)
 print("done", flush=True)
 """
 

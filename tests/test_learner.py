@@ -2,57 +2,16 @@
 
 import contextlib
 import dataclasses
-import json
 from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 import firth
-from firth import Corpus, FastText, FormatError, GloVe, Learner, Word2Vec
-from firth.formats.tensors import read_tensors, write_tensors
+from firth import Corpus, FastText, GloVe, Learner, Word2Vec
 from firth.models.fasttext import in_order_of_use
-
-FILE = "model.safetensors"
-PLAIN = Word2Vec(dim=4, window=2, epochs=2, min_count=3, sample=0, threads=1)
-ROWS = FastText(dim=4, window=2, epochs=2, min_count=3, sample=0, threads=1, buckets=50)
-MODELS = [
-    PLAIN,
-    dataclasses.replace(PLAIN, cbow=True, deterministic=True, threads=2),
-    ROWS,
-    dataclasses.replace(ROWS, hashes=2, max_vocab=5),
-    dataclasses.replace(ROWS, max_n=0, min_n=0),
-]
-models = pytest.mark.parametrize("model", MODELS, ids=["plain", "cbow", "rows", "floret", "own"])
-
-sentences = st.lists(st.sampled_from(["a", "b", "ab", "ba", "abc", "é", "zz"]), min_size=2)
-texts = st.lists(st.lists(sentences, min_size=1, max_size=12), min_size=1, max_size=4)
-
-
-def learnt_from(model, texts):
-    learner = model.learner()
-    for text in texts:
-        learner.partial_fit(text)
-    return learner
-
-
-def same(one, other):
-    one, other = one.embedding, other.embedding
-    tables = [(one.vectors, other.vectors), (one.counts, other.counts)]
-    if isinstance(one, firth.SubwordEmbedding):
-        tables += [(one.input, other.input), (one.output, other.output)]
-    equal = all(a.tobytes() == b.tobytes() for a, b in tables)
-    return equal and one.keys == other.keys and one.metadata == other.metadata
-
-
-EVERYDAY = [
-    [["cat", "dog", "cow", "rare"]] * 8 + [["rare", "cat"]],
-    [["cat", "yak", "dog"], ["yak", "new", "cat"]] * 3 + [["late"]],
-    [["late", "late", "cat"], ["dog", "yak"]],
-]
-
+from learners import EVERYDAY, PLAIN, ROWS, learnt_from, models, same, texts
 
 # ---- what the first text is ---------------------------------------------------------------------
 
@@ -256,114 +215,6 @@ def test_rounds_do_not_depend_on_threads():
         learnt_from(dataclasses.replace(model, threads=threads), EVERYDAY) for threads in (1, 4)
     )
     assert one.embedding.vectors.tobytes() == four.embedding.vectors.tobytes()
-
-
-def test_a_folder_of_a_learner_is_no_embedding(tmp_path):
-    learnt_from(PLAIN, EVERYDAY[:1]).save(tmp_path / "saved")
-    with pytest.raises(FormatError, match=r"firth\.Learner\.load reads it"):
-        firth.load(tmp_path / "saved")
-    PLAIN.fit(EVERYDAY[0]).save(tmp_path / "vectors")
-    with pytest.raises(FormatError, match="expected version 1 of a learner"):
-        Learner.load(tmp_path / "vectors")
-    with pytest.raises(FileNotFoundError):
-        Learner.load(tmp_path / "nothing")
-
-
-@pytest.fixture(params=[PLAIN, ROWS], ids=["plain", "rows"])
-def saved(request, tmp_path):
-    learnt_from(request.param, EVERYDAY[:2]).save(tmp_path / "saved")
-    return tmp_path / "saved"
-
-
-def test_every_damaged_byte_is_found(saved):
-    raw = (saved / FILE).read_bytes()
-    rng = np.random.default_rng(5)
-    for at in [*range(0, 64, 7), *rng.integers(0, len(raw), 60).tolist(), len(raw) - 1]:
-        broken = bytearray(raw)
-        broken[at] ^= 1 << int(rng.integers(8))
-        (saved / FILE).write_bytes(broken)
-        with pytest.raises(FormatError):
-            Learner.load(saved)
-
-
-def entry(**entries):
-    return lambda config, tensors: config.update(entries)
-
-
-def setting(**settings):
-    return lambda config, tensors: config["settings"].update(settings)
-
-
-def tensor(name, change):
-    return lambda config, tensors: tensors.update({name: change(tensors[name].copy())})
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        entry(version=2),
-        entry(kind="counts"),
-        entry(model="GloVe"),
-        entry(model=["Word2Vec"]),
-        entry(settings=7),
-        entry(settings={}),
-        entry(words=-1),
-        entry(words=10**6),
-        entry(words=1),
-        entry(words=True),
-        entry(keys=10**6),
-        entry(tokens="many"),
-        entry(epochs=2**32),
-        entry(losses=None),
-        entry(losses=[1]),
-        entry(losses=[float("nan")]),
-        setting(dim=5),
-        setting(dim=0),
-        setting(dim="4"),
-        setting(threads=-1),
-        setting(more=1),
-        tensor("input", lambda a: a[:-1]),
-        tensor("input", lambda a: a.astype(np.float64)),
-        tensor("output", lambda a: a[:, :-1]),
-        tensor("counts", lambda a: a * 0),
-        tensor("counts", lambda a: a[:-1]),
-        tensor("keys", lambda a: a * 0 + ord("a")),
-        lambda config, tensors: tensors.pop("input"),
-        lambda config, tensors: tensors.update(more=np.zeros(1)),
-    ],
-)
-def test_a_forged_folder_is_refused(saved, change):
-    forge(saved, change)
-    with pytest.raises(FormatError):
-        Learner.load(saved)
-
-
-def forge(saved, change):
-    tensors, notes = read_tensors(saved / FILE, mmap=False)
-    config = json.loads(notes["firth"])
-    change(config, tensors)
-    write_tensors(saved / FILE, tensors, {"firth": json.dumps(config)})
-    (saved / "config.json").write_text(json.dumps(config))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        tensor("places", lambda a: a[:-1]),
-        tensor("places", lambda a: a - 1),
-        tensor("places", lambda a: a + 2**33),
-        tensor("places", lambda a: np.full_like(a, a[0])),
-        lambda config, tensors: tensors.pop("places"),
-        setting(buckets=51),
-        setting(min_n=2),
-        setting(hashes=1),
-    ],
-)
-def test_rows_of_other_words_are_refused(tmp_path, change):
-    learnt_from(ROWS, EVERYDAY[:2]).save(tmp_path / "saved")
-    forge(tmp_path / "saved", change)
-    with pytest.raises(FormatError):
-        Learner.load(tmp_path / "saved")
 
 
 # ---- failures -----------------------------------------------------------------------------------

@@ -56,9 +56,9 @@ class Word2Vec:
         "balanced" or "careful".
     deterministic
         The same bits on any number of threads, whenever data, settings, version and instruction set
-        (``firth.show_config``) are the same: about a thousand words are read, then their steps are
-        added in order. Where few different words make up the text, steps of fewer words are put
-        together, and if that is too few for several threads, one trains.
+        (``firth.show_config``) are the same: some hundred words are read, then their steps are
+        added in order. They are fewer where few different words make up the text or the learning
+        rate is high; where they are too few for several threads, one trains.
 
     Raises
     ------

@@ -291,6 +291,8 @@ def _tally(ids: Ids, words: int) -> Longs:
 
 def _encoded(corpus: Corpus, ids: Ids, seen: Longs) -> Text:
     """Return a text with other ids, without tokens that have none and sentences of nothing."""
+    if np.array_equal(ids, np.arange(len(ids))):  # a text on the disk can stay there
+        return Text(corpus.ids, corpus.offsets, seen)
     kept, ends = [], [np.zeros(1, np.int64)]
     done = 0
     for first in range(0, len(corpus.ids), _TOKENS):

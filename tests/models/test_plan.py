@@ -47,8 +47,8 @@ def test_many_words_are_trained_in_whole_rounds(corpus):
 
 
 def test_rounds_are_shorter_where_words_are_fewer_and_steps_longer(corpus):
-    fewer = [plan_of(MANY, some_words(words)).round for words in (3000, 300, 100)]
-    faster = [plan_of(dataclasses.replace(MANY, lr=lr), corpus).round for lr in (0.1, 1, 10)]
+    fewer = [plan_of(MANY, some_words(words)).round for words in (1000, 30, 12)]
+    faster = [plan_of(dataclasses.replace(MANY, lr=lr), corpus).round for lr in (0.1, 5, 10)]
     for rounds in (fewer, faster):
         assert rounds == sorted(rounds, reverse=True)
         assert 0 < rounds[-1] < rounds[0]

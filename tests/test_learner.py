@@ -90,7 +90,7 @@ def test_a_new_row_begins_as_that_of_its_number():
 
 
 def test_rows_of_ngrams_keep_their_numbers():
-    bags = ROWS.rule.bags(["abc", "abd", "xyz"])
+    bags = ROWS.rule.bags(["abc", "abe", "xyz"])
     _, rows = in_order_of_use(bags)
     few, known = in_order_of_use(ROWS.rule.bags(["abc"]))
     more, all_rows = in_order_of_use(bags, known[::-1])

@@ -1,8 +1,8 @@
 // What a thread block does with a block of centres: rows are gathered, scored and stepped from (block.h), and the steps
 // leave for the tables or for the slots of a round (rounds.h).
 //
-// CBOW is the same with other rows: inputs are means of the company, and what they get goes to all of it. So are explicit
-// pairs: each input has one target.
+// CBOW is the same with other rows: inputs are means of the company, and what they get goes to all of it. So are
+// explicit pairs: each input has one target.
 #pragma once
 
 #include "rounds.h"

@@ -3,12 +3,8 @@
 // steps, multiplies these with rows, and adds what comes out to the tables with atomics, or leaves it for the end of
 // the round (rounds.h). Rows too wide for shared memory are taken in slices of columns: scores are summed over slices,
 // then slices are read once more for the steps. What fits in no shared memory works in device memory, slowly.
-//
-// CBOW is the same with other rows: inputs are means of the company, and what they get goes to all of it. So are
-// explicit pairs: each input has one target.
-#include "firth/negative_sampling.h"
-
 #include "centres.h"
+#include "firth/negative_sampling.h"
 #include "kernels.h"
 
 namespace firth::cuda {

@@ -86,6 +86,9 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
         if "checkpoint" in taken:
             text = "folder to save to after each epoch; training goes on from what is there"
             parser.add_argument("--checkpoint", metavar="PATH", help=text)
+        if "every" in taken:
+            text = "save to --checkpoint after about so many words instead"
+            parser.add_argument("--every", type=int, metavar="N", help=text)
         flags.progress(parser)
         flags.common(parser, json="a summary")
         flags.add_fields(parser.add_argument_group("the model"), model)
@@ -109,11 +112,17 @@ def run(options: argparse.Namespace) -> int:
         options.usage("INPUT and -o cannot be the same")
     destination = files.Destination(options.output, options.format)
     destination.expect(getattr(model, "rule", None), labels=options.model.endswith(FLAG))
-    more = {}
+    more: dict[str, Any] = {}
     if getattr(options, "checkpoint", None) is not None:
         more["checkpoint"] = options.checkpoint
         if Path(options.checkpoint).resolve() == Path(options.output).resolve():
             options.usage("--checkpoint and -o cannot be the same folder")
+    if getattr(options, "every", None) is not None:
+        if not more:
+            options.usage("--every needs --checkpoint")
+        if options.every < 1:
+            options.usage(f"--every {options.every} is not at least 1")
+        more["every"] = options.every
     start = time.perf_counter()
     with Interrupts() as interrupts:
         source = source_of(options.model, options.input)

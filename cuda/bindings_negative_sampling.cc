@@ -22,6 +22,12 @@ void expect_room(const SamplingPlan& plan) {
   throw py::error_already_set();
 }
 
+// An array that may be left out: empty, wherever it is.
+Interface read_some(const py::object& object, const char* name, const std::string& type) {
+  if (!py::hasattr(object, "__cuda_array_interface__") && py::len(object) == 0) return {};
+  return read(object, name, type, 1, false);
+}
+
 // Returns what cpp/bindings/negative_sampling.cc returns. `threads` are thread blocks in flight, 0: the plan's choice.
 py::tuple train(const py::object& input_array, const py::object& output_array, const py::object& ids_array,
                 const py::object& sources_array, const py::object& offsets_array, const py::object& bag_offsets_array,
@@ -32,10 +38,10 @@ py::tuple train(const py::object& input_array, const py::object& output_array, c
   const Interface input = read(input_array, "input", "<f4", 2, true);
   const Interface output = read(output_array, "output", "<f4", 2, true);
   const Interface ids = read(ids_array, "ids", "<u4", 1, false);
-  const Interface sources = read(sources_array, "sources", "<u4", 1, false);
+  const Interface sources = read_some(sources_array, "sources", "<u4");
   const Interface offsets = read(offsets_array, "offsets", "<i8", 1, false);
-  const Interface bag_offsets = read(bag_offsets_array, "bag_offsets", "<i8", 1, false);
-  const Interface bag_ids = read(bag_ids_array, "bag_ids", "<u4", 1, false);
+  const Interface bag_offsets = read_some(bag_offsets_array, "bag_offsets", "<i8");
+  const Interface bag_ids = read_some(bag_ids_array, "bag_ids", "<u4");
   const Interface keep = read(keep_array, "keep", "<u4", 1, false);
   const Interface noise = read(noise_array, "noise", "<u4", 2, false);
   const bool free = bag_offsets.rows > 0 || sources.rows > 0;

@@ -54,11 +54,12 @@ py::tuple train(const py::object& input_array, const py::object& output_array, c
   expect(bag_offsets.rows == 0 || sources.rows > 0 || bag_offsets.rows == output.rows + 1, "bags fit no words");
   expect(offsets.rows > 0 && offsets.rows < INT32_MAX, "offsets are of no or of too many sentences");
   expect(window >= 1 && window <= 10'000 && negative <= 10'000, "window or negative is out of range");
-  expect(block >= 1 && block <= 4096 && shared >= 16 && shared <= 4096 && shared % 16 == 0, "block or shared");
+  expect(block >= 1 && block <= 4096 && shared >= 16 && shared <= 4096 && shared % 16 == 0,
+         "block is not between 1 and 4096, or shared no multiple of 16 up to 4096");
   expect(piece >= 2 && piece <= i64{1} << 20 && piece % 2 == 0, "piece is not an even number up to 2^20");
   expect(round >= 0 && round <= i64{1} << 30 && round % piece == 0, "round is no multiple of piece");
   expect(0 <= first && first <= last && last <= ids.rows && first % piece == 0, "part is not in the corpus");
-  expect(threads >= 0, "threads");
+  expect(threads >= 0 && threads <= 4096, "threads is not between 0 and 4096");
   if (first == last) return py::make_tuple(0.0, 0, 0, -1, -1);
   const int device = device_of_all({{input, "input"},
                                     {output, "output"},

@@ -41,7 +41,7 @@ __host__ __device__ inline i64 carve(const Shape& s, bool cbow, float* memory, M
   i64 taken = 0;
   const auto take = [&taken, memory](i64 count) {
     taken += count;
-    return memory + (taken - count);
+    return memory ? memory + (taken - count) : nullptr;  // null: it is only measured
   };
   const i64 width = s.width, stride = s.stride, others = cbow ? s.company : 0;
   m->inputs = take(width * stride);

@@ -55,10 +55,10 @@ __global__ void __launch_bounds__(kSumThreads) add_up_kernel(const __grid_consta
 
 // Cuts the caller's scratch up; returns how many bytes it takes.
 i64 carve_scratch(const NegativeSampling& a, const SamplingPlan& plan, Work* w) {
-  char* const memory = static_cast<char*>(a.scratch);
+  char* const memory = static_cast<char*>(a.scratch);  // null: it is only measured
   i64 taken = 0;
   const auto take = [&taken, memory](auto*& to, i64 count) {
-    to = reinterpret_cast<std::remove_reference_t<decltype(to)>>(memory + taken);
+    to = memory ? reinterpret_cast<std::remove_reference_t<decltype(to)>>(memory + taken) : nullptr;
     taken += (count * static_cast<i64>(sizeof *to) + 63) / 64 * 64;
   };
   const i64 room = static_cast<i64>(a.window), pieces = ceil_div(plan.tokens, a.piece), all = plan.tokens + 2 * room;
@@ -93,6 +93,7 @@ bool aligned(const Matrix<float>& table) {
 
 SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 tokens, bool round, i64 blocks) {
   constexpr i64 kLeastSlice = 32, kAskedFor = 2;  // columns; blocks of a multiprocessor
+  constexpr i64 kRoom = 1 << 30;                  // bytes of device memory that stand in for shared memory, about
   constexpr i64 kReserved = 1 << 10;              // bytes that a block takes beside its own
   const i64 most = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, "shared memory of a block") - kReserved;
   const i64 together = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, "shared memory");
@@ -108,8 +109,10 @@ SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 tokens, bo
   }
   Work work{};
   work.shape = shape_of(args, plan.slice);
-  const i64 each = plan.on_chip ? blocks_each(train_kernel<true>, kThreads, 4 * work.shape.floats) : 1;
-  const i64 fit = each * multiprocessors(), few = ceil_div(args.output.rows, kWordsACentre * args.block);
+  const i64 bytes = 4 * work.shape.floats, room = kRoom / bytes > 1 ? kRoom / bytes : 1;
+  i64 fit = (plan.on_chip ? blocks_each(train_kernel<true>, kThreads, bytes) : 1) * multiprocessors();
+  if (!plan.on_chip && room < fit) fit = room;
+  const i64 few = ceil_div(args.output.rows, kWordsACentre * args.block);
   plan.blocks = blocks > 0 ? blocks : round || fit < few ? fit : few;
   NegativeSampling measured = args;
   measured.scratch = nullptr;

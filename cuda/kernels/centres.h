@@ -94,7 +94,7 @@ __device__ void set_up(const Work& w, const Memory& m, const Centres& c) {
   }
   __syncthreads();
   for (int x = me; x < s.shared * c.company; x += kThreads)
-    if (m.negatives[x % s.shared] == m.around[x / s.shared]) m.hit[x % s.shared] = 1;
+    if (m.negatives[x % s.shared] == m.around[x / s.shared]) atomicOr(m.hit + x % s.shared, 1u);
   if (!a.cbow) return;
   for (int x = me; x < s.company * s.width; x += kThreads) {
     const int j = x / s.width, i = x % s.width;

@@ -15,10 +15,9 @@ Quality = Literal["fast", "balanced", "careful"]
 # centres is nearer to word after word, and more work.
 QUALITY = {"fast": (32, 16), "balanced": (32, 32), "careful": (16, 32)}
 
-# Tokens of a round and of a piece of it, where steps are added in order. Rare words come in bursts,
-# which no count of the whole text shows: in 3 M words of Wikipedia, rounds of 128 tokens are learnt
-# from as word after word, while at 256 a word of the boilerplate of citations runs away.
-ROUND, ROUND_PIECE = 128, 32
+# Tokens of a round and of a piece of it, where steps are added in order.
+ROUND, ROUND_PIECE = 1024, 256
+DEVICE_ROUND = 1 << 15  # a round of fewer tokens leaves a device idle
 _LEAST = 32  # tokens of a piece
 _WAITING = 2**28  # bytes of steps that may wait in a round
 
@@ -75,9 +74,11 @@ class Plan:
             round=0,
             threads=model.threads,
         )
-        return plan.in_rounds(model.window, dim, push * kept_share) if model.deterministic else plan
+        if model.deterministic:
+            plan = plan.in_rounds(model.window, dim, push * kept_share, model.device)
+        return plan if model.device == "cpu" else replace(plan, threads=None)
 
-    def in_rounds(self, window: int, dim: int, push: float) -> Self:
+    def in_rounds(self, window: int, dim: int, push: float, device: str = "cpu") -> Self:
         """Return the plan in rounds that push no row too far; in one thread if that is too short.
 
         A row takes the steps of its whole round at once; ``push`` is what a token does to the most
@@ -85,9 +86,11 @@ class Plan:
         """
         words = 2 * self.block + 2 * window + self.shared
         slot = 4 * words * (dim + 16)  # bytes of the steps of a block
-        most = int(min(ROUND, ROUND_PUSH / push, _WAITING // slot * self.block))
-        if most < _LEAST:
+        longest = ROUND if device == "cpu" else DEVICE_ROUND
+        most = int(min(longest, ROUND_PUSH / push, _WAITING // slot * self.block))
+        if most < _LEAST and device == "cpu":
             return replace(self, threads=1)
+        most = max(most, _LEAST)  # a device has no order of its own, however little is under way
         piece = min(ROUND_PIECE, self.piece, most // 2 * 2)
         return replace(self, piece=piece, round=most // piece * piece)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from firth.kernels._arguments import number_of_bytes
 from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
+from firth.models._devices import DEVICES
 
 
 def _keep(model: object, name: str, value: object) -> None:
@@ -95,5 +96,5 @@ def predicting(model: Any) -> None:
     whole(model, "seed", 0, 2**64 - 1)
     if model.threads is not None:
         whole(model, "threads", 1, 1024)
-    choice(model, "device", ("cpu",))
+    choice(model, "device", DEVICES)
     choice(model, "deterministic", (False, True))

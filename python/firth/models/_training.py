@@ -11,6 +11,7 @@ from firth._errors import FormatError
 from firth._progress import Progress
 from firth.corpus import Corpus
 from firth.models._beginning import Callback, Tables
+from firth.models._devices import on_device
 from firth.models._plan import Plan
 
 if TYPE_CHECKING:
@@ -111,18 +112,20 @@ class Run:
             nonlocal waiting
             waiting = 0
             if saved is not None:
+                fetch()
                 at = vars(place) if place.words else None
                 saved.save(losses, at, input=tables.input, output=tables.output)
 
-        with Progress(progress, total, "training", "words") as bar:
+        bar = Progress(progress, total, "training", "words")
+        with on_device(self, tables) as (run, there, fetch), bar:
             for epoch in range(len(losses), self.epochs):
                 try:
                     while place.words < words:
                         last = place.words + -(-(step - waiting) // unit) * unit
                         last = words if saved is None else min(words, last)
                         waiting += last - place.words
-                        place = self._part(tables, epoch, place, last, bar)
-                        check_finite(*tables[:2])
+                        place = run._part(there, epoch, place, last, bar)
+                        check_finite(*there[:2])
                         if waiting >= step and last < words:
                             save()
                 except FloatingPointError:

@@ -50,7 +50,8 @@ class Word2Vec:
         None: as many as ``firth.set_num_threads`` says. With more than one the result varies a
         little from run to run: rows are updated without locks. One gives the same bits each time.
     device
-        "cpu".
+        "cpu", or "cuda": tables and text are moved to the current CUDA device, which must have room
+        for them, and ``threads`` means nothing there. Needs CuPy: firth[cuda12] or firth[cuda13].
     quality
         How many words share one state of the tables, and how many negatives they share: "fast",
         "balanced" or "careful".

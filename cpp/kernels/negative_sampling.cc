@@ -276,6 +276,10 @@ bool in_parts(u32 number, Range parts) {
   return part >= parts.begin && part < parts.end;
 }
 
+float* step_in(const Slot& slot, i64 i, i64 stride) {
+  return i < *slot.inputs ? slot.input_steps + i * stride : slot.target_steps + (i - *slot.inputs) * stride;
+}
+
 // Calls visit(place, whether as input, step) for each of a round's steps, and before(place, input) some time earlier;
 // at a place stands the word whose step it is.
 template <class Before, class Visit>
@@ -288,9 +292,9 @@ void each_step(const NegativeSampling& a, i64 pieces, const Before& before, cons
       const Slot slot = slot_in(a, slots + n * slot_bytes(a));
       const i64 inputs = *slot.inputs, all_of_them = inputs + *slot.targets;
       for (i64 i = 0; i < all_of_them; ++i) {
-        if (const i64 later = i + kEarlier; later < all_of_them) before(slot.words[later], later < inputs);
-        float* step = i < inputs ? slot.input_steps + i * stride : slot.target_steps + (i - inputs) * stride;
-        visit(slot.words[i], i < inputs, step);
+        if (const i64 later = i + kEarlier; later < all_of_them)
+          before(slot.words[later], later < inputs, step_in(slot, later, stride));
+        visit(slot.words[i], i < inputs, step_in(slot, i, stride));
       }
     }
   }
@@ -325,7 +329,7 @@ i64 merge_steps(const NegativeSampling& a, i64 pieces, Range parts) {
   i64 merged = 0;
   const i64 stride = padded(a.input.dim);
   each_step(
-      a, pieces, [](u32, bool) {},
+      a, pieces, [](u32, bool, float*) {},
       [&](u32 word, bool input, float* step) {
         if (!in_parts(word, parts)) return;
         float*& sum = sum_of(a, word, input);
@@ -343,8 +347,10 @@ i64 add_steps(const NegativeSampling& a, i64 pieces, Range parts) {
   i64 added = 0;
   const i64 stride = padded(a.input.dim);
   const bool bags = a.bags.offsets != nullptr;
-  const auto before = [&](u32 word, bool input) {
-    if (!(input && bags) && in_parts(word, parts)) fetch_row(input ? a.input : a.output, word);
+  const auto before = [&](u32 word, bool input, float* step) {
+    if ((input && bags) || !in_parts(word, parts)) return;
+    fetch_row(input ? a.input : a.output, word);
+    fetch_to_write(step, stride);
   };
   each_step(a, pieces, before, [&](u32 word, bool input, float* step) {
     if (input && bags) {

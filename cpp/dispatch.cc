@@ -20,8 +20,9 @@ namespace {
    scan,                                          \
    other::tokens,                                 \
    sampling::negative_sampling,                   \
+   sampling::link_steps,                          \
    sampling::merge_steps,                         \
-   sampling::add_steps,                           \
+   sampling::add_to_bags,                         \
    other::newlines,                               \
    other::subwords,                               \
    other::bag_means,                              \

@@ -95,7 +95,7 @@ struct Pass {
     const i64 piece_bytes = blocks_of_piece(args) * slot_bytes(args);
     const auto slots = room(most * static_cast<std::size_t>(piece_bytes), args, "rounds");
     std::vector<i64> blocks(most);
-    std::vector<float*> input_sums(inputs, nullptr), target_sums(static_cast<std::size_t>(args.output.rows), nullptr);
+    std::vector<u32> last_inputs(inputs), last_targets(static_cast<std::size_t>(args.output.rows));
     Outcome all{0, 0, 0, -1, -1};
     i64 begin = pieces.begin;
     const auto tell = [&] { report(tokens(begin), all.loss, all.pairs); };
@@ -104,7 +104,7 @@ struct Pass {
       const i64 count = std::min(size, pieces.end - begin);
       std::vector<Outcome> outcomes(static_cast<std::size_t>(count), Outcome{0, 0, 0, -1, -1});
       NegativeSampling round = args;
-      round.steps = {static_cast<char*>(slots.get()), blocks.data(), begin, input_sums.data(), target_sums.data()};
+      round.steps = {static_cast<char*>(slots.get()), blocks.data(), begin, last_inputs.data(), last_targets.data()};
       run(
           count, 1, workers,
           [&](Range range, int number) {
@@ -117,16 +117,11 @@ struct Pass {
       const Outcome found = together(outcomes);
       all = together(std::vector<Outcome>{all, found});
       if (found.blown_up >= 0 || found.unknown >= 0) break;
-      const i64 share = (kRowParts + workers - 1) / workers;
-      const auto merge = [&](Range parts, int) { kernel.merge_steps(round, count, parts); };
-      const auto add = [&](Range parts, int) { kernel.add_steps(round, count, parts); };
-      if (args.bags.offsets) {  // a row waits for the sums of all words that it is part of
-        run(kRowParts, share, workers, merge);
-        run(kRowParts, share, workers, add);
-        std::fill(input_sums.begin(), input_sums.end(), nullptr);
-      } else {
-        run(kRowParts, share, workers, [&](Range parts, int number) { merge(parts, number), add(parts, number); });
-      }
+      kernel.link_steps(round, count);
+      run(count, 1, workers, [&](Range some, int) { kernel.merge_steps(round, some); });
+      if (args.bags.offsets)
+        run(kRowParts, (kRowParts + workers - 1) / workers, workers,
+            [&](Range parts, int) { kernel.add_to_bags(round, count, parts); });
     }
     return all;
   }

@@ -13,13 +13,15 @@
 
 // topk works in three acts: begin_topk starts all queries (and returns the first that is not finite, or -1), topk scans
 // ranges of items, end_topk scores what waits for one query.
-// Where there are rounds, negative_sampling has two more acts, each over parts of words or of rows: merge_steps adds up
-// the steps of each word, add_steps adds that to the tables. They return how many steps that were.
+// Where there are rounds, negative_sampling has more acts: link_steps finds the steps of each word, merge_steps adds up
+// those of words whose first step is in some pieces and adds the sum to their rows, unless these are bags: add_to_bags
+// does that, for parts of the rows. They return how many words or rows that were.
 #define FIRTH_DECLARE_NEGATIVE_SAMPLING(level)                       \
   namespace level {                                                  \
   void negative_sampling(const NegativeSampling&, Range);            \
-  i64 merge_steps(const NegativeSampling&, i64 pieces, Range parts); \
-  i64 add_steps(const NegativeSampling&, i64 pieces, Range parts);   \
+  i64 link_steps(const NegativeSampling&, i64 pieces);               \
+  i64 merge_steps(const NegativeSampling&, Range pieces);            \
+  i64 add_to_bags(const NegativeSampling&, i64 pieces, Range parts); \
   }
 
 #define FIRTH_DECLARE_COSINE(level)      \
@@ -56,8 +58,9 @@ struct Kernels {
   Scan scan;  // of many queries over items that were not prepared
   void (*tokens)(const Tokens&, Range);
   void (*negative_sampling)(const NegativeSampling&, Range);
-  i64 (*merge_steps)(const NegativeSampling&, i64 pieces, Range parts);
-  i64 (*add_steps)(const NegativeSampling&, i64 pieces, Range parts);
+  i64 (*link_steps)(const NegativeSampling&, i64 pieces);
+  i64 (*merge_steps)(const NegativeSampling&, Range pieces);
+  i64 (*add_to_bags)(const NegativeSampling&, i64 pieces, Range parts);
   i64 (*newlines)(const unsigned char*, Range, i64*);
   void (*subwords)(const Subwords&, Range);
   void (*bag_means)(const BagMeans&, Range);

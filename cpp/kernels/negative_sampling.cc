@@ -38,6 +38,7 @@ struct Block {
 struct Slot {
   i64 *inputs, *targets;  // how many
   u32* words;
+  u32* next;                          // where the word's next step of the round is, set by link_steps
   float *input_steps, *target_steps;  // (inputs, stride), (targets, stride), both with room for whole tiles
 };
 
@@ -91,7 +92,8 @@ Slot slot_in(const NegativeSampling& a, char* memory) {
   const i64 company = a.block + 2 * static_cast<i64>(a.window), head = slot_bytes(a) - slot_step_bytes(a);
   i64* counts = reinterpret_cast<i64*>(memory);
   float* steps = reinterpret_cast<float*>(memory + head);
-  return {counts, counts + 1, reinterpret_cast<u32*>(counts + 2), steps, steps + up(company, 32) * padded(a.input.dim)};
+  u32* words = reinterpret_cast<u32*>(counts + 2);
+  return {counts, counts + 1, words, words + slot_rows(a), steps, steps + up(company, 32) * padded(a.input.dim)};
 }
 
 // The company of each centre, and how many pairs that makes.
@@ -271,43 +273,52 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
 
 // ---- rounds ---------------------------------------------------------------------------------------------------------
 
-bool in_parts(u32 number, Range parts) {
-  const i64 part = static_cast<i64>(number % kRowParts);
-  return part >= parts.begin && part < parts.end;
-}
+// Steps of a round are numbered through: slot times slot_rows() and the place in it.
+constexpr u32 kFirst = 1u << 31, kNone = kFirst - 1;  // in `next`: that no step of the word comes before; or after
 
-float* step_in(const Slot& slot, i64 i, i64 stride) {
+Slot slot_number(const NegativeSampling& a, i64 number) { return slot_in(a, a.steps.slots + number * slot_bytes(a)); }
+
+i64 steps_in(const Slot& slot) { return *slot.inputs + *slot.targets; }
+
+float* step_in(const NegativeSampling& a, const Slot& slot, i64 i) {
+  const i64 stride = padded(a.input.dim);
   return i < *slot.inputs ? slot.input_steps + i * stride : slot.target_steps + (i - *slot.inputs) * stride;
 }
 
-// Calls visit(place, whether as input, step) for each of a round's steps, and before(place, input) some time earlier;
-// at a place stands the word whose step it is.
-template <class Before, class Visit>
-void each_step(const NegativeSampling& a, i64 pieces, const Before& before, const Visit& visit) {
-  constexpr i64 kEarlier = 8;
-  const i64 stride = padded(a.input.dim);
-  for (i64 piece = 0; piece < pieces; ++piece) {
-    char* slots = a.steps.slots + piece * blocks_of_piece(a) * slot_bytes(a);
+// Calls visit(slot, number) for each filled slot of some pieces of a round.
+template <class Visit>
+void each_slot(const NegativeSampling& a, Range pieces, const Visit& visit) {
+  for (i64 piece = pieces.begin; piece < pieces.end; ++piece)
     for (i64 n = 0; n < a.steps.blocks[piece]; ++n) {
-      const Slot slot = slot_in(a, slots + n * slot_bytes(a));
-      const i64 inputs = *slot.inputs, all_of_them = inputs + *slot.targets;
-      for (i64 i = 0; i < all_of_them; ++i) {
-        if (const i64 later = i + kEarlier; later < all_of_them)
-          before(slot.words[later], later < inputs, step_in(slot, later, stride));
-        visit(slot.words[i], i < inputs, step_in(slot, i, stride));
-      }
+      const i64 number = piece * blocks_of_piece(a) + n;
+      visit(slot_number(a, number), number);
+    }
+}
+
+bool is_filled(const NegativeSampling& a, i64 number) {
+  return number % blocks_of_piece(a) < a.steps.blocks[number / blocks_of_piece(a)];
+}
+
+// Adds up the steps of a word into the first of them; returns the share of that which will be added to the tables.
+float sum_steps(const NegativeSampling& a, float* first, u32 next) {
+  constexpr int kTogether = 8;
+  const i64 stride = padded(a.input.dim);
+  Floats squares{};
+  for (i64 d = 0; d < stride; d += kTogether * kLanes) {
+    const i64 left = (stride - d) / kLanes, vectors = left < kTogether ? left : kTogether;
+    Floats sums[kTogether];
+    for (i64 v = 0; v < vectors; ++v) sums[v] = load(first + d + v * kLanes);
+    for (u32 at = next; at != kNone;) {
+      const Slot slot = slot_number(a, at / slot_rows(a));
+      const float* step = step_in(a, slot, at % slot_rows(a)) + d;
+      at = slot.next[at % slot_rows(a)] & ~kFirst;
+      for (i64 v = 0; v < vectors; ++v) sums[v] += load(step + v * kLanes);
+    }
+    for (i64 v = 0; v < vectors; ++v) {
+      store(first + d + v * kLanes, sums[v]);
+      squares += sums[v] * sums[v];
     }
   }
-}
-
-float*& sum_of(const NegativeSampling& a, u32 word, bool input) {
-  return (input ? a.steps.inputs : a.steps.targets)[word];
-}
-
-// The share of a sum of steps that is added: all, unless it is too long.
-float share_of(const float* sum, i64 stride) {
-  Floats squares{};
-  for (i64 d = 0; d < stride; d += kLanes) squares += load(sum + d) * load(sum + d);
   const float square = sum_loose(squares);
   return square > kMostMove * kMostMove ? kMostMove / __builtin_sqrtf(square) : 1.0f;
 }
@@ -324,47 +335,66 @@ void negative_sampling(const NegativeSampling& a, Range pieces) {
   }
 }
 
-// The first step of a word is where the others are added.
-i64 merge_steps(const NegativeSampling& a, i64 pieces, Range parts) {
-  i64 merged = 0;
-  const i64 stride = padded(a.input.dim);
-  each_step(
-      a, pieces, [](u32, bool, float*) {},
-      [&](u32 word, bool input, float* step) {
-        if (!in_parts(word, parts)) return;
-        float*& sum = sum_of(a, word, input);
-        if (!sum) {
-          sum = step;
-          return;
+// `last` has a number for each word; what earlier rounds left there is known by the word at that place.
+i64 link_steps(const NegativeSampling& a, i64 pieces) {
+  i64 words = 0;
+  const i64 rows = slot_rows(a);
+  each_slot(a, {0, pieces}, [&](const Slot& slot, i64 number) {
+    for (i64 i = 0; i < steps_in(slot); ++i) {
+      const u32 word = slot.words[i], here = static_cast<u32>(number * rows + i);
+      u32& last = (i < *slot.inputs ? a.steps.last_inputs : a.steps.last_targets)[word];
+      slot.next[i] = kNone | kFirst;
+      if (last < here) {
+        const Slot before = slot_number(a, last / rows);
+        const i64 at = last % rows;
+        const bool input = at < *before.inputs, filled = is_filled(a, last / rows);
+        if (filled && at < steps_in(before) && before.words[at] == word && input == (i < *slot.inputs)) {
+          before.next[at] = (before.next[at] & kFirst) | here;
+          slot.next[i] = kNone;
         }
-        for (i64 d = 0; d < stride; d += kLanes) store(sum + d, load(sum + d) + load(step + d));
-        ++merged;
-      });
+      }
+      words += slot.next[i] & kFirst ? 1 : 0;
+      last = here;
+    }
+  });
+  return words;
+}
+
+i64 merge_steps(const NegativeSampling& a, Range pieces) {
+  constexpr i64 kEarlier = 8;
+  i64 merged = 0;
+  const bool bags = a.bags.offsets != nullptr;
+  each_slot(a, pieces, [&](const Slot& slot, i64) {
+    for (i64 i = 0; i < steps_in(slot); ++i) {
+      const i64 later = i + kEarlier;
+      if (later < steps_in(slot) && slot.next[later] & kFirst && !(bags && later < *slot.inputs))
+        fetch_row(later < *slot.inputs ? a.input : a.output, slot.words[later]);
+      if (!(slot.next[i] & kFirst)) continue;
+      float* sum = step_in(a, slot, i);
+      const float share = sum_steps(a, sum, slot.next[i] & ~kFirst);
+      if (bags && i < *slot.inputs) {
+        for (i64 d = 0; d < padded(a.input.dim); d += kLanes) store(sum + d, load(sum + d) * share);
+      } else {
+        add_share(i < *slot.inputs ? a.input : a.output, slot.words[i], sum, share);
+      }
+      ++merged;
+    }
+  });
   return merged;
 }
 
-i64 add_steps(const NegativeSampling& a, i64 pieces, Range parts) {
+i64 add_to_bags(const NegativeSampling& a, i64 pieces, Range parts) {
   i64 added = 0;
-  const i64 stride = padded(a.input.dim);
-  const bool bags = a.bags.offsets != nullptr;
-  const auto before = [&](u32 word, bool input, float* step) {
-    if ((input && bags) || !in_parts(word, parts)) return;
-    fetch_row(input ? a.input : a.output, word);
-    fetch_to_write(step, stride);
-  };
-  each_step(a, pieces, before, [&](u32 word, bool input, float* step) {
-    if (input && bags) {
-      if (sum_of(a, word, true) != step) return;
-      const float share = share_of(step, stride);
+  each_slot(a, {0, pieces}, [&](const Slot& slot, i64) {
+    for (i64 i = 0; i < *slot.inputs; ++i) {
+      if (!(slot.next[i] & kFirst)) continue;
+      const u32 word = slot.words[i];
       for (i64 r = a.bags.offsets[word]; r < a.bags.offsets[word + 1]; ++r) {
-        if (!in_parts(a.bags.ids[r], parts)) continue;
-        add_share(a.input, a.bags.ids[r], step, share);
+        const i64 part = static_cast<i64>(a.bags.ids[r] % kRowParts);
+        if (part < parts.begin || part >= parts.end) continue;
+        add_share(a.input, a.bags.ids[r], step_in(a, slot, i), 1.0f);
         ++added;
       }
-    } else if (in_parts(word, parts) && sum_of(a, word, input) == step) {
-      add_share(input ? a.input : a.output, word, step, share_of(step, stride));
-      sum_of(a, word, input) = nullptr;
-      ++added;
     }
   });
   return added;

@@ -55,11 +55,11 @@ struct NoiseColumn {
 
 // Where the steps of a round wait: a slot for each block that its pieces can have.
 struct Steps {
-  char* slots;      // (pieces of a round, blocks of a piece) times slot_bytes(), 64-byte aligned; null: nothing waits
-  i64* blocks;      // (pieces of a round,) how many slots of the piece are filled
-  i64 first_piece;  // of the round
-  float** inputs;   // of each word as input (row of the input, bag) the sum of its steps, null between rounds
-  float** targets;  // (words,) the same as target or negative
+  char* slots;        // (pieces of a round, blocks of a piece) times slot_bytes(), 64-byte aligned; null: nothing waits
+  i64* blocks;        // (pieces of a round,) how many slots of the piece are filled
+  i64 first_piece;    // of the round
+  u32* last_inputs;   // (words as inputs: rows of the input, bags) zeros; for link_steps
+  u32* last_targets;  // (words,)
 };
 
 struct NegativeSampling {
@@ -88,19 +88,19 @@ FIRTH_HD i64 whole_tiles(i64 count) { return (count + 31) / 32 * 32; }
 // Most floats that a row takes in the working buffers, whatever the instruction set.
 FIRTH_HD i64 working_row(i64 dim) { return (dim + 15) / 16 * 16; }
 
-// A slot: its two counts (of the words whose rows are inputs, and of targets), those words, then the steps of both in
-// whole tiles of rows.
+// A slot: its two counts (of the words whose rows are inputs, and of targets), those words, as many links, then the
+// steps of both in whole tiles of rows.
 FIRTH_HD i64 slot_rows(const NegativeSampling& a) {
   const i64 company = a.block + 2 * static_cast<i64>(a.window);
   return whole_tiles(company) + whole_tiles(company + a.shared);
 }
 FIRTH_HD i64 slot_step_bytes(const NegativeSampling& a) { return 4 * slot_rows(a) * working_row(a.input.dim); }
 FIRTH_HD i64 slot_bytes(const NegativeSampling& a) {
-  return (16 + 4 * slot_rows(a) + 63) / 64 * 64 + slot_step_bytes(a);
+  return (16 + 8 * slot_rows(a) + 63) / 64 * 64 + slot_step_bytes(a);
 }
 FIRTH_HD i64 blocks_of_piece(const NegativeSampling& a) { return (a.piece + a.block - 1) / a.block; }
 
-// Steps that wait are added up by words and added by rows: the number of either modulo this is its part.
+// Where words are bags, rows are shared out by their number modulo this.
 constexpr i64 kRowParts = 64;
 constexpr float kMostMove = 0.5f;  // of a round, as a length
 

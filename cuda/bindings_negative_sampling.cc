@@ -96,7 +96,8 @@ py::tuple train(const py::object& input_array, const py::object& output_array, c
   const OnDevice scope(device);
   const i64 whole = ceil_div(last - first, piece) * piece;
   const i64 span = std::min(whole, round > 0 ? round : ceil_div(kSpan, piece) * piece);
-  const SamplingPlan plan = negative_sampling_plan(args, span, round > 0, threads);
+  const i64 words_in = bag_offsets.rows > 0 ? bag_offsets.rows - 1 : input.rows;
+  const SamplingPlan plan = negative_sampling_plan(args, words_in, span, round > 0, threads);
   expect_room(plan);
   const Scratch<char> scratch(plan.scratch, stream);
   const Scratch<Outcome> told(1, stream);

@@ -84,11 +84,11 @@ def run(problem, on, threads=1, lr=None):
     return settings["input"], settings["output"], done
 
 
-def define(problem, on, half=None):
+def define(problem, on, half=None, lr=None):
     """Return what the oracle says a backend does: (input, output, loss, pairs, kept)."""
     settings = dict(problem)
     settings["noise"] = kernels.noise(settings.pop("counts"))
-    lr = rates(problem)
+    lr = lr or rates(problem)
     together = 10**9 if on["backend"] is _arrays else 1
     half = is_half(on) if half is None else half
     return oracle.negative_sampling(

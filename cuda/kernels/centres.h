@@ -263,7 +263,7 @@ __device__ void leave(const Work& w, const Memory& m, const Centres& c, int begi
 // In a round, which rows the slots of a block are for; what is not used is for none.
 __device__ void name_slots(const Work& w, const Memory& m, const Centres& c, bool trained) {
   const Waiting& q = w.waiting;
-  const u32 no_input = w.a.bags.offsets ? ~0u : static_cast<u32>(w.a.input.rows);
+  const u32 no_input = static_cast<u32>(q.words_in);
   const u32* const inputs = w.a.cbow ? m.around : w.a.sources ? m.sources : m.around + c.offset;
   const u32* const targets = w.a.cbow ? m.around + c.offset : m.around;
   const int many_inputs = w.a.cbow ? c.company : c.centres, many_targets = w.a.cbow ? c.centres : c.company;

@@ -65,6 +65,7 @@ void glove(const Glove& args, Range* counts, cudaStream_t stream);
 
 // How negative_sampling works on the current device, made once for all spans of a pass.
 struct SamplingPlan {
+  i64 words_in;  // words that may be inputs: rows of the input, or bags
   i64 tokens;    // of a span, at most; a multiple of `piece`
   bool round;    // a span is a round: steps wait for its end and are added in the order of the contract
   i64 slice;     // columns of the rows that are worked on at a time,
@@ -74,7 +75,7 @@ struct SamplingPlan {
   i64 needed;    // bytes of device memory in all, but for rows of bags in rounds
 };
 // `blocks` in flight, or as many as the device and the vocabulary allow: 0.
-SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 tokens, bool round, i64 blocks);
+SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 words_in, i64 tokens, bool round, i64 blocks);
 
 // One span of whole pieces; adds to *outcome (one). Steps and `scratch` are not those of the host.
 void negative_sampling(const NegativeSampling& args, const SamplingPlan& plan, Range tokens, cudaStream_t stream);

@@ -76,7 +76,7 @@ i64 carve_scratch(const NegativeSampling& a, const SamplingPlan& plan, Work* w) 
   take(w->room, plan.on_chip ? 0 : plan.blocks * w->shape.floats);
   if (!plan.round) return taken;
   const int inputs = a.cbow ? w->shape.company : w->shape.width, outputs = w->shape.targets + w->shape.shared;
-  w->waiting = {nullptr, nullptr, nullptr, nullptr, most, inputs, outputs, up(a.input.dim, 4)};
+  w->waiting = {nullptr, nullptr, nullptr, nullptr, most, inputs, outputs, up(a.input.dim, 4), plan.words_in};
   expect_numbers(most * (inputs > outputs ? inputs : outputs));
   take(w->waiting.input_steps, most * inputs * w->waiting.width);
   take(w->waiting.output_steps, most * outputs * w->waiting.width);
@@ -91,14 +91,14 @@ bool aligned(const Matrix<float>& table) {
 
 }  // namespace
 
-SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 tokens, bool round, i64 blocks) {
+SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 words_in, i64 tokens, bool round, i64 blocks) {
   constexpr i64 kLeastSlice = 32, kAskedFor = 2;  // columns; blocks of a multiprocessor
   constexpr i64 kRoom = 1 << 30;                  // bytes of device memory that stand in for shared memory, about
   constexpr i64 kReserved = 1 << 10;              // bytes that a block takes beside its own
   const i64 most = attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, "shared memory of a block") - kReserved;
   const i64 together = attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor, "shared memory");
   const i64 dim = args.input.dim;
-  SamplingPlan plan{tokens, round, up(dim, 4), false, 1, 0, 0};
+  SamplingPlan plan{words_in, tokens, round, up(dim, 4), false, 1, 0, 0};
   for (i64 wanted = kAskedFor; wanted > 0 && !plan.on_chip; --wanted) {
     for (i64 slices = 1; !plan.on_chip && (slices == 1 || ceil_div(dim, slices) >= kLeastSlice); ++slices) {
       const i64 slice = up(ceil_div(dim, slices), 4), bytes = 4 * shape_of(args, slice).floats;
@@ -118,7 +118,7 @@ SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 tokens, bo
   measured.scratch = nullptr;
   plan.scratch = carve_scratch(measured, plan, &work);
   const i64 sorted = work.waiting.blocks * (work.waiting.inputs + work.waiting.outputs);
-  plan.needed = plan.scratch + 20 * sorted + (round ? 8 * (args.input.rows + args.output.rows) : 0);
+  plan.needed = plan.scratch + 20 * sorted + (round ? 8 * (words_in + args.output.rows) : 0);
   return plan;
 }
 

@@ -81,6 +81,17 @@ def test_a_pass_is_the_oracles(cupy, cuda, kind, bags, round):
     hold(trained(cupy, made, cuda, threads=1, **rule), defined(made, **rule))
 
 
+@pytest.mark.parametrize("bags", [False, True])
+@pytest.mark.parametrize("kind", ["skip-gram", "cbow", "pairs"])
+def test_sums_that_are_too_long_are_shortened(cupy, cuda, kind, bags):
+    made = problem(150, bags=bags, pairs=kind == "pairs")
+    rule = {"cbow": kind == "cbow", "round": 448}
+    found = trained(cupy, made, cuda, lr=(2.0, 0.4), **rule)
+    hold(found, defined(made, lr_begin=2.0, lr_end=0.4, **rule))
+    moved = np.linalg.norm(found[1].astype(np.float64) - made["output"], axis=1)
+    assert moved.max() == pytest.approx(0.5, abs=1e-6)
+
+
 @pytest.mark.parametrize("cbow", [False, True])
 @pytest.mark.parametrize("dim", [1, 3, 4, 100, 128, 300, 1000, 4096])
 def test_rows_of_any_width(cupy, cuda, dim, cbow):

@@ -12,6 +12,7 @@ from passes import (
     TABLES,
     assert_close,
     assert_same_tables,
+    define,
     problems,
     rates,
     roundings,
@@ -79,6 +80,41 @@ def test_a_round_may_be_longer_than_the_corpus(on):
     long, enough = (run({**problem, "round": n}, on, lr=(0.01, 0)) for n in (2**30, 1024))
     assert long[2] == enough[2]
     assert_same_tables(long, enough)
+
+
+@pytest.mark.parametrize("model", ["skip-gram", "cbow", "pairs"])
+@pytest.mark.parametrize("bags", [False, True])
+def test_a_round_moves_no_word_far_at_any_rate(on, model, bags):
+    """Sums of steps are shortened to 0.5, whatever their direction; short ones are left alone."""
+    words, tokens, dim = 60, 300, 20
+    rng = np.random.default_rng(4)
+    ids = (words * rng.random(tokens) ** 3).astype(np.uint32)
+    problem = {
+        "input": rng.normal(0, 0.03, (words, dim)).astype(np.float32),
+        "output": rng.normal(0, 0.03, (words, dim)).astype(np.float32),
+        "ids": ids, "offsets": np.array([0, 110, tokens]),
+        "keep": np.full(words, 2**32 - 1, np.uint32),
+        "counts": 1 + np.bincount(ids, minlength=words), "window": 2, "negative": 3,
+        "cbow": model == "cbow", "block": 16, "shared": 16, "piece": 64, "round": 320,
+        "seed": 5, "epoch": 0,
+    }  # fmt: skip
+    if model == "pairs":
+        problem["sources"] = rng.permutation(ids)
+    if bags:
+        sizes = rng.integers(0, 5, words)
+        problem["bags"] = [rng.integers(0, words, size).tolist() for size in sizes]
+    lr = (2.0, 0.4)
+    got = run(problem, on, lr=lr)
+    *wanted, loss, pairs, kept = define(problem, on, lr=lr)
+    assert got[2][1:] == (pairs, kept)
+    assert got[2].loss * pairs == pytest.approx(loss, rel=1e-3)
+    assert_close(on, problem, got, wanted)
+    for table, name in zip(got, TABLES, strict=False):
+        if name == "input" and bags:
+            continue  # a row takes the sums of all words that it is of
+        moved = np.linalg.norm(table.astype(np.float64) - problem[name], axis=1)
+        assert moved.max() == pytest.approx(0.5, abs=1e-6)
+        assert ((moved > 0) & (moved < 0.49)).any()
 
 
 @given(problem=problems(bags=False, pairs=False))

@@ -33,6 +33,7 @@ struct Rule {
   i64 slice = 0;           // 0: the launcher's choice
   bool in_memory = false;  // what fits into no shared memory
   i64 words = 19, rows = 29;
+  double lr = 0.1;
 };
 
 struct alignas(64) Line {
@@ -97,11 +98,12 @@ struct Corpus {
     a.piece = rule.piece;
     a.seed = 77;
     a.epoch = 2;
-    a.lr_begin = 0.1f;
-    a.lr_end = 0.02f;
+    a.lr_begin = static_cast<float>(rule.lr);
+    a.lr_end = static_cast<float>(rule.lr / 5);
     a.outcome = &outcome;
     return a;
   }
+  i64 words_in() const { return rule.bags ? static_cast<i64>(bag_offsets.size()) - 1 : input.rows; }
   std::vector<double> wide(const Matrix<float>& from) const { return {from.data, from.data + from.rows * from.dim}; }
 };
 
@@ -109,7 +111,8 @@ struct Corpus {
 void train(Corpus& corpus, i64 begin, i64 end) {
   const Rule& r = corpus.rule;
   NegativeSampling args = corpus.args();
-  cuda::SamplingPlan plan = cuda::negative_sampling_plan(args, r.round ? r.round : 2 * r.piece, r.round > 0, 1);
+  cuda::SamplingPlan plan =
+      cuda::negative_sampling_plan(args, corpus.words_in(), r.round ? r.round : 2 * r.piece, r.round > 0, 1);
   expect(plan.on_chip == !r.in_memory, "the plan is as wanted", plan.on_chip, r.dim);
   if (r.slice) expect(plan.slice == r.slice, "rows are in slices", plan.slice, r.slice);
   std::vector<Line> scratch(plan.scratch / 64 + 1);
@@ -119,17 +122,26 @@ void train(Corpus& corpus, i64 begin, i64 end) {
 }
 
 struct Definition {
-  std::vector<double> input, output, input_steps, output_steps;
+  std::vector<double> input, output, input_steps, output_steps;  // steps are those of words, whose rows are bags
   double loss = 0;
-  i64 pairs = 0, kept = 0;
+  i64 pairs = 0, kept = 0, shortened = 0;
 };
 
 double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 
-// One pair: rows of the input whose mean predicts a target, with the block's negatives.
-void learn(const Rule& r, Definition& d, const std::vector<u32>& rows, u32 target, const std::vector<u32>& negatives,
-           double lr) {
+std::vector<u32> rows_of(const Corpus& corpus, u32 word) {
+  if (!corpus.rule.bags) return {word};
+  return {corpus.bag_ids.data() + corpus.bag_offsets[word], corpus.bag_ids.data() + corpus.bag_offsets[word + 1]};
+}
+
+// One pair: words, the mean of whose rows predicts a target, with the block's negatives.
+void learn(const Corpus& corpus, Definition& d, const std::vector<u32>& words, u32 target,
+           const std::vector<u32>& negatives, double lr) {
+  const Rule& r = corpus.rule;
   std::vector<double> mean(r.dim), error(r.dim);
+  std::vector<u32> rows;
+  for (const u32 word : words)
+    for (const u32 row : rows_of(corpus, word)) rows.push_back(row);
   for (const u32 row : rows)
     for (i64 x = 0; x < r.dim; ++x) mean[x] += d.input[row * r.dim + x] / static_cast<double>(rows.size());
   const auto one = [&](u32 word, double weight, double seen) {
@@ -145,22 +157,40 @@ void learn(const Rule& r, Definition& d, const std::vector<u32>& rows, u32 targe
   one(target, 1, 1);
   for (const u32 word : negatives)
     if (word != target && r.negative) one(word, static_cast<double>(r.negative) / static_cast<double>(r.shared), 0);
-  for (const u32 row : rows)
-    for (i64 x = 0; x < r.dim; ++x) d.input_steps[row * r.dim + x] += error[x];
+  for (const u32 word : words)
+    for (i64 x = 0; x < r.dim; ++x) d.input_steps[word * r.dim + x] += error[x];
   ++d.pairs;
 }
 
-void end_steps(Definition& d) {
-  for (std::size_t x = 0; x < d.input.size(); ++x) d.input[x] += d.input_steps[x];
-  for (std::size_t x = 0; x < d.output.size(); ++x) d.output[x] += d.output_steps[x];
-  d.input_steps.assign(d.input.size(), 0);
-  d.output_steps.assign(d.output.size(), 0);
+void shorten(Definition& d, i64 dim, double* sum) {
+  double square = 0;
+  for (i64 x = 0; x < dim; ++x) square += sum[x] * sum[x];
+  if (std::sqrt(square) <= 0.5) return;
+  for (i64 x = 0; x < dim; ++x) sum[x] *= 0.5 / std::sqrt(square);
+  ++d.shortened;
+}
+
+void end_steps(const Corpus& corpus, Definition& d) {
+  const Rule& r = corpus.rule;
+  for (i64 word = 0; word < corpus.words_in(); ++word) {
+    double* const sum = d.input_steps.data() + word * r.dim;
+    if (r.round) shorten(d, r.dim, sum);
+    for (const u32 row : rows_of(corpus, static_cast<u32>(word)))
+      for (i64 x = 0; x < r.dim; ++x) d.input[row * r.dim + x] += sum[x];
+  }
+  for (i64 word = 0; word < r.words; ++word) {
+    double* const sum = d.output_steps.data() + word * r.dim;
+    if (r.round) shorten(d, r.dim, sum);
+    for (i64 x = 0; x < r.dim; ++x) d.output[word * r.dim + x] += sum[x];
+  }
+  d.input_steps.assign(d.input_steps.size(), 0);
+  d.output_steps.assign(d.output_steps.size(), 0);
 }
 
 Definition define(Corpus& corpus) {
   const Rule& r = corpus.rule;
   const NegativeSampling a = corpus.args();
-  Definition d{corpus.wide(corpus.input), corpus.wide(corpus.output), std::vector<double>(corpus.input.rows * r.dim),
+  Definition d{corpus.wide(corpus.input), corpus.wide(corpus.output), std::vector<double>(corpus.words_in() * r.dim),
                std::vector<double>(corpus.output.rows * r.dim)};
   struct Kept {
     i64 position, sentence, reach;
@@ -171,19 +201,14 @@ Definition define(Corpus& corpus) {
       const DrawPair drawn = draw_pair(a.seed, kStreamPosition, a.epoch, static_cast<u64>(t));
       if (drawn.first <= a.keep[a.ids[t]]) kept.push_back({t, s, reach(drawn.second, r.window)});
     }
-  const auto rows_of = [&](u32 word, std::vector<u32>& rows) {
-    if (!r.bags) rows.push_back(word);
-    if (r.bags)
-      for (i64 b = a.bags.offsets[word]; b < a.bags.offsets[word + 1]; ++b) rows.push_back(a.bags.ids[b]);
-  };
   const i64 many = static_cast<i64>(kept.size());
   for (i64 i = 0, in_piece = 0; i < many; ++i, ++in_piece) {
     const i64 begin = kept[i].position / r.piece * r.piece;
     if (i > 0 && kept[i - 1].position < begin) in_piece = 0;
     const bool next_round = r.round && i > 0 && kept[i - 1].position / r.round < kept[i].position / r.round;
-    if (next_round || (!r.round && in_piece % r.block == 0)) end_steps(d);
-    const double lr = 0.1 + (0.02 - 0.1) * static_cast<double>(begin) / static_cast<double>(r.tokens);
-    std::vector<u32> negatives, rows;
+    if (next_round || (!r.round && in_piece % r.block == 0)) end_steps(corpus, d);
+    const double lr = r.lr + (r.lr / 5 - r.lr) * static_cast<double>(begin) / static_cast<double>(r.tokens);
+    std::vector<u32> negatives, words;
     for (i64 k = 0; k < r.shared; ++k) {
       const u64 number = static_cast<u64>((begin + in_piece / r.block * r.block) * r.shared + k);
       const DrawPair drawn = draw_pair(a.seed, kStreamNegative, a.epoch, number);
@@ -192,25 +217,23 @@ Definition define(Corpus& corpus) {
     }
     const u32 centre = a.ids[kept[i].position];
     if (r.pairs) {
-      rows_of(a.sources[kept[i].position], rows);
-      learn(r, d, rows, centre, negatives, lr);
+      learn(corpus, d, {a.sources[kept[i].position]}, centre, negatives, lr);
       continue;
     }
     bool company = false;
-    if (!r.cbow) rows_of(centre, rows);
     for (i64 j = i - kept[i].reach; j <= i + kept[i].reach; ++j) {
       if (j < 0 || j >= many || j == i || kept[j].sentence != kept[i].sentence) continue;
       const u32 word = a.ids[kept[j].position];
       company = true;
       if (r.cbow)
-        rows_of(word, rows);
+        words.push_back(word);
       else
-        learn(r, d, rows, word, negatives, lr);
+        learn(corpus, d, {centre}, word, negatives, lr);
     }
-    if (r.cbow && company) learn(r, d, rows, centre, negatives, lr);
+    if (r.cbow && company) learn(corpus, d, words, centre, negatives, lr);
   }
   d.kept = many;
-  end_steps(d);
+  end_steps(corpus, d);
   return d;
 }
 
@@ -232,6 +255,7 @@ void hold(const Corpus& corpus, const Definition& wanted) {
 void hold_against_the_definition(const Rule& rule) {
   Corpus corpus(rule);
   const Definition wanted = define(corpus);
+  if (rule.lr > 1) expect(wanted.shortened > 0, "sums are shortened", wanted.shortened, rule.dim);
   train(corpus, 0, rule.tokens);
   hold(corpus, wanted);
   if (!rule.round) return;
@@ -287,6 +311,19 @@ int main() {
       hold_against_the_definition(rule);
     }
     test_a_number_that_is_not_finite(round);
+  }
+  for (const bool bags : {false, true}) {
+    Rule rule;
+    rule.round = 128;
+    rule.lr = 2;
+    rule.dim = 150;  // a thread has one group of columns or two, the last not whole
+    rule.bags = bags;
+    hold_against_the_definition(rule);
+    rule.cbow = true;
+    hold_against_the_definition(rule);
+    rule.cbow = false;
+    rule.pairs = true;
+    hold_against_the_definition(rule);
   }
   Rule rule;
   rule.tokens = 90;

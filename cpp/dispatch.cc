@@ -14,30 +14,31 @@
 namespace firth {
 namespace {
 
-// Two names: a level that has something for some kernels only shares the others with the level before it.
-#define FIRTH_TABLE(level, other, scan) \
-  {#level,                              \
-   scan,                                \
-   other::tokens,                       \
-   other::negative_sampling,            \
-   other::newlines,                     \
-   other::subwords,                     \
-   other::bag_means,                    \
-   other::subword_means,                \
-   other::classification,               \
-   other::count_frequent,               \
-   other::cooccurrence,                 \
-   other::merge_counts,                 \
-   other::glove,                        \
-   level::prepare,                      \
-   level::begin_topk,                   \
-   level::topk,                         \
+// Three names: a level that has something for some kernels only shares the others with the level before it.
+#define FIRTH_TABLE(level, sampling, other, scan) \
+  {#level,                                        \
+   scan,                                          \
+   other::tokens,                                 \
+   sampling::negative_sampling,                   \
+   sampling::add_steps,                           \
+   other::newlines,                               \
+   other::subwords,                               \
+   other::bag_means,                              \
+   other::subword_means,                          \
+   other::classification,                         \
+   other::count_frequent,                         \
+   other::cooccurrence,                           \
+   other::merge_counts,                           \
+   other::glove,                                  \
+   level::prepare,                                \
+   level::begin_topk,                             \
+   level::topk,                                   \
    level::end_topk}
 
 #if defined(__x86_64__)
 
 struct Features {
-  unsigned ecx1 = 0, ebx7 = 0, ecx7 = 0, edx7 = 0, ecx_extended = 0;
+  unsigned ecx1 = 0, ebx7 = 0, ecx7 = 0, edx7 = 0, eax71 = 0, ecx_extended = 0;
   unsigned long long enabled = 0;  // register states that the operating system saves
 };
 
@@ -50,6 +51,7 @@ Features ask() {
     f.ecx7 = c;
     f.edx7 = d;
   }
+  if (__get_cpuid_count(7, 1, &a, &b, &c, &d)) f.eax71 = a;
   if (__get_cpuid(0x80000001u, &a, &b, &c, &d)) f.ecx_extended = c;
   if (f.ecx1 & bit_OSXSAVE) {
     unsigned low, high;
@@ -69,10 +71,11 @@ bool may_use_tiles() {
 bool has(unsigned word, unsigned bits) { return (word & bits) == bits; }
 
 std::vector<const Kernels*> find_supported() {
-  static const Kernels amx = FIRTH_TABLE(amx, v4, Scan::kInt8), vnni = FIRTH_TABLE(vnni, v4, Scan::kInt8);
-  static const Kernels v4 = FIRTH_TABLE(v4, v4, Scan::kFloat32), v3 = FIRTH_TABLE(v3, v3, Scan::kFloat32);
-  static const Kernels v2 = FIRTH_TABLE(v2, v2, Scan::kFloat32);
-  constexpr unsigned kLzcnt = 1u << 5, kVnni = 1u << 11, kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kAmxInt8 = 1u << 25;
+  static const Kernels amx = FIRTH_TABLE(amx, amx, v4, Scan::kInt8), vnni = FIRTH_TABLE(vnni, v4, v4, Scan::kInt8);
+  static const Kernels v4 = FIRTH_TABLE(v4, v4, v4, Scan::kFloat32), v3 = FIRTH_TABLE(v3, v3, v3, Scan::kFloat32);
+  static const Kernels v2 = FIRTH_TABLE(v2, v2, v2, Scan::kFloat32);
+  constexpr unsigned kLzcnt = 1u << 5, kBf16 = 1u << 5, kVnni = 1u << 11, kAmxBf16 = 1u << 22, kAmxTile = 1u << 24,
+                     kAmxInt8 = 1u << 25;
   const Features f = ask();
   const bool avx_state = (f.enabled & 0x6) == 0x6, avx512_state = (f.enabled & 0xe6) == 0xe6;
   const bool is_v3 = avx_state && has(f.ecx1, bit_AVX | bit_FMA | bit_F16C | bit_MOVBE) &&
@@ -80,7 +83,8 @@ std::vector<const Kernels*> find_supported() {
   const bool is_v4 =
       is_v3 && avx512_state && has(f.ebx7, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
   const bool is_vnni = is_v4 && has(f.ecx7, kVnni), amx_state = (f.enabled & 0x60000) == 0x60000;
-  const bool is_amx = is_vnni && amx_state && has(f.edx7, kAmxBf16 | kAmxTile | kAmxInt8) && may_use_tiles();
+  const bool is_amx =
+      is_vnni && amx_state && has(f.eax71, kBf16) && has(f.edx7, kAmxBf16 | kAmxTile | kAmxInt8) && may_use_tiles();
   std::vector<const Kernels*> found;
   if (is_amx) found.push_back(&amx);
   if (is_vnni) found.push_back(&vnni);
@@ -93,7 +97,7 @@ std::vector<const Kernels*> find_supported() {
 #else
 
 std::vector<const Kernels*> find_supported() {
-  static const Kernels base = FIRTH_TABLE(base, base, Scan::kFloat32);
+  static const Kernels base = FIRTH_TABLE(base, base, base, Scan::kFloat32);
   return {&base};
 }
 

@@ -13,6 +13,14 @@
 
 // topk works in three acts: begin_topk starts all queries (and returns the first that is not finite, or -1), topk scans
 // ranges of items, end_topk scores what waits for one query.
+// negative_sampling has a second act where there are rounds: add_steps, over parts of the tables' rows; it returns how
+// many blocks waited.
+#define FIRTH_DECLARE_NEGATIVE_SAMPLING(level)                     \
+  namespace level {                                                \
+  void negative_sampling(const NegativeSampling&, Range);          \
+  i64 add_steps(const NegativeSampling&, i64 pieces, Range parts); \
+  }
+
 #define FIRTH_DECLARE_COSINE(level)      \
   namespace level {                      \
   void prepare(const Prepare&, Range);   \
@@ -24,20 +32,20 @@
 // cooccurrence has a first act where there are frequent words: count_frequent, over places; it returns how many it
 // read. newlines counts those in a part of a text and writes where they are, unless that is null; words often come as
 // lines.
-#define FIRTH_DECLARE(level)                              \
-  FIRTH_DECLARE_COSINE(level)                             \
-  namespace level {                                       \
-  void tokens(const Tokens&, Range);                      \
-  void negative_sampling(const NegativeSampling&, Range); \
-  i64 newlines(const unsigned char*, Range, i64*);        \
-  void subwords(const Subwords&, Range);                  \
-  void bag_means(const BagMeans&, Range);                 \
-  void subword_means(const SubwordMeans&, Range);         \
-  void classification(const Classification&, Range);      \
-  void count_frequent(FrequentCounts, Range);             \
-  void cooccurrence(const Cooccurrence&, Range);          \
-  void merge_counts(const MergeCounts&, Range);           \
-  void glove(const Glove&, Range);                        \
+#define FIRTH_DECLARE(level)                         \
+  FIRTH_DECLARE_COSINE(level)                        \
+  FIRTH_DECLARE_NEGATIVE_SAMPLING(level)             \
+  namespace level {                                  \
+  void tokens(const Tokens&, Range);                 \
+  i64 newlines(const unsigned char*, Range, i64*);   \
+  void subwords(const Subwords&, Range);             \
+  void bag_means(const BagMeans&, Range);            \
+  void subword_means(const SubwordMeans&, Range);    \
+  void classification(const Classification&, Range); \
+  void count_frequent(FrequentCounts, Range);        \
+  void cooccurrence(const Cooccurrence&, Range);     \
+  void merge_counts(const MergeCounts&, Range);      \
+  void glove(const Glove&, Range);                   \
   }
 
 namespace firth {
@@ -47,6 +55,7 @@ struct Kernels {
   Scan scan;  // of many queries over items that were not prepared
   void (*tokens)(const Tokens&, Range);
   void (*negative_sampling)(const NegativeSampling&, Range);
+  i64 (*add_steps)(const NegativeSampling&, i64 pieces, Range parts);
   i64 (*newlines)(const unsigned char*, Range, i64*);
   void (*subwords)(const Subwords&, Range);
   void (*bag_means)(const BagMeans&, Range);
@@ -68,5 +77,6 @@ FIRTH_DECLARE(v3)
 FIRTH_DECLARE(v4)
 FIRTH_DECLARE_COSINE(vnni)
 FIRTH_DECLARE_COSINE(amx)
+FIRTH_DECLARE_NEGATIVE_SAMPLING(amx)
 
 }  // namespace firth

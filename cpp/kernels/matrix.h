@@ -80,6 +80,31 @@ inline void multiply(const unsigned char* queries, const unsigned char* panels, 
   if constexpr (kQueries > 1 && kPanels > 1) _tile_stored(3, sums + 3 * kTileBytes, 64);
 }
 
+// C (16 kRows x 16 kColumns floats) = A B over `depth` tiles of 32: A is rows of bfloat16, B pairs of rows. The unit
+// has full tiles, MatrixUnit(true, {1, 16}); strides are bytes.
+template <int kRows, int kColumns>
+inline void multiply_halves(const char* a, i64 a_row, const char* b, i64 b_row, i64 depth, char* c, i64 c_row) {
+  __asm__ volatile("" : : : "memory");
+  _tile_zero(0);
+  if constexpr (kColumns > 1) _tile_zero(1);
+  if constexpr (kRows > 1) _tile_zero(2);
+  if constexpr (kRows > 1 && kColumns > 1) _tile_zero(3);
+  for (i64 k = 0; k < depth; ++k) {
+    _tile_loadd(4, a + 64 * k, a_row);
+    if constexpr (kRows > 1) _tile_loadd(5, a + 16 * a_row + 64 * k, a_row);
+    _tile_loadd(6, b + 16 * b_row * k, b_row);
+    if constexpr (kColumns > 1) _tile_loadd(7, b + 16 * b_row * k + 64, b_row);
+    _tile_dpbf16ps(0, 4, 6);
+    if constexpr (kColumns > 1) _tile_dpbf16ps(1, 4, 7);
+    if constexpr (kRows > 1) _tile_dpbf16ps(2, 5, 6);
+    if constexpr (kRows > 1 && kColumns > 1) _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, c, c_row);
+  if constexpr (kColumns > 1) _tile_stored(1, c + 64, c_row);
+  if constexpr (kRows > 1) _tile_stored(2, c + 16 * c_row, c_row);
+  if constexpr (kRows > 1 && kColumns > 1) _tile_stored(3, c + 16 * c_row + 64, c_row);
+}
+
 #else
 constexpr bool kMatrixUnit = false;
 
@@ -90,7 +115,31 @@ class MatrixUnit {
 
 template <Scan, int, int>
 inline void multiply(const unsigned char*, const unsigned char*, i64, i64, Depth, unsigned char*) {}
+template <int, int>
+inline void multiply_halves(const char*, i64, const char*, i64, i64, char*, i64) {}
 #endif
+
+// C (rows, columns) = A B, all of them in whole tiles: rows and columns are multiples of 16, `depth` of 32.
+inline void product_of_halves(i64 rows, i64 columns, i64 depth, const u16* a, i64 a_row, const float* b, i64 b_row,
+                              float* c, i64 c_row) {
+  const i64 tiles = depth / 32;
+  for (i64 r = 0; r < rows; r += 32) {
+    for (i64 n = 0; n < columns; n += 32) {
+      const char* left = reinterpret_cast<const char*>(a + r * a_row);
+      const char* right = reinterpret_cast<const char*>(b + n);
+      char* to = reinterpret_cast<char*>(c + r * c_row + n);
+      const bool two_rows = r + 16 < rows, two_columns = n + 16 < columns;
+      if (two_rows && two_columns)
+        multiply_halves<2, 2>(left, 2 * a_row, right, 4 * b_row, tiles, to, 4 * c_row);
+      else if (two_rows)
+        multiply_halves<2, 1>(left, 2 * a_row, right, 4 * b_row, tiles, to, 4 * c_row);
+      else if (two_columns)
+        multiply_halves<1, 2>(left, 2 * a_row, right, 4 * b_row, tiles, to, 4 * c_row);
+      else
+        multiply_halves<1, 1>(left, 2 * a_row, right, 4 * b_row, tiles, to, 4 * c_row);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace firth::FIRTH_LEVEL

@@ -1,303 +1,191 @@
-// The second half: blocks of centres against their company and shared negatives, as a few small dense products.
-//
-// Arithmetic per kept word at dim 100 (padded to 112), window 5, 32 negatives shared by 32 centres, vectors of 16
-// floats: scores 26 company rows + 32 negatives = 362 vector multiply-adds, input steps 46 x 7 = 322, company steps
-// 128, negative steps 224: 1036, against 1260 for private negatives, whose every score also needs a sum across lanes.
+// The second half: blocks of inputs against the targets that were seen with them and shared negatives, as a few small
+// dense products, in float32 (singles.h) or bfloat16 (halves.h).
 #include "firth/negative_sampling.h"
 
 #include "firth/window.h"
+#include "halves.h"
 #include "kernels.h"
+#include "logistic.h"
 #include "passage.h"
-#include "product.h"
 #include "rows.h"
+#include "singles.h"
 
 namespace firth::FIRTH_LEVEL {
 namespace {
 
-// Which kept tokens are company of which centre of a block: a band along the diagonal of (centres, company).
-struct Band {
-  std::int32_t* begins;  // (width,) company of each centre is [begins, ends) without the centre
-  std::int32_t* ends;
-  float* pairs;  // (width,) how many that is
-  float* rows;   // (width,) and of how many rows of the input table, CBOW only
+template <bool kChoice, class A, class B>
+struct Either {
+  using Type = A;
 };
+template <class A, class B>
+struct Either<false, A, B> {
+  using Type = B;
+};
+using Products = Either<kHalves && kMatrixUnit, Halves, Singles>::Type;
+
+enum class Model { kSkipGram, kCbow, kPairs };
+
+Model model_of(const NegativeSampling& a) {
+  return a.sources ? Model::kPairs : a.cbow ? Model::kCbow : Model::kSkipGram;
+}
 
 struct Block {
   i64 first, centres, company_first, company;  // kept tokens [first, first + centres) and all that may be company
   u32* negatives;                              // (shared,)
 };
 
+// The steps of a block, and the words whose rows take them: inputs, then targets with the negatives at their end.
+struct Slot {
+  i64 *inputs, *targets;  // how many
+  u32* words;
+  float *input_steps, *target_steps;  // (inputs, stride), (targets, stride), both with room for whole tiles
+};
+
 // Working memory, carved once per task.
 struct Work {
-  i64 stride, width, tiles;  // floats of a row; block as whole tiles of kLanes centres; how many those are
+  i64 stride, width;
   Passage passage;
   u32 *negatives, *negative_draws;  // (blocks of a piece, shared)
-  Band band;
-  float *centres, *centre_steps;      // (block, stride)
-  float *company, *company_steps;     // (block + 2 window, stride)
-  float *noise, *noise_steps;         // (shared, stride)
-  float *means, *mean_steps;          // (block, stride), CBOW only
-  float* turned;                      // (stride, width): the inputs' rows transposed
-  float *band_scores, *noise_scores;  // (company or shared, width): scores, then steps
-  float* weights;                     // (shared, width)
+  Band around, own;                 // the company of each centre; its own token alone
+  float* rows;                      // (width,) of how many rows of the input table a mean is made, CBOW only
+  Products products;
+  float* scores;      // (targets, width): scores, then steps
+  float* mean_steps;  // (width, stride), CBOW only
+  u64* met;           // a bit for each negative that is a target of the block
+  char* slot;         // of steps that do not wait
   Ahead ahead;
-  float* shares;  // (company, width): CBOW, one over the size of the company
 };
+
+Band take_band(Arena* arena, i64 width) {
+  return {arena->take<std::int32_t>(width), arena->take<std::int32_t>(width), arena->take<std::int32_t>(width),
+          arena->take<float>(width)};
+}
 
 Work carve(const NegativeSampling& a) {
   Arena arena{static_cast<char*>(a.scratch)};
   Work w;
-  const i64 kept = a.piece + 2 * static_cast<i64>(a.window), company = a.block + 2 * static_cast<i64>(a.window);
+  const i64 window = static_cast<i64>(a.window), kept = a.piece + 2 * window;
   w.stride = padded(a.input.dim);
-  w.width = block_width(a.block);
-  w.tiles = w.width / kLanes;
+  w.width = Products::width_of(a.block);
   w.passage.words = arena.take<u32>(kept + 1);
   w.passage.spans = arena.take<u32>(kept + 1);
   w.passage.begins = arena.take<std::int32_t>(kept);
   w.passage.ends = arena.take<std::int32_t>(kept);
   w.passage.first_draws = arena.take<u32>(a.piece + 1);
   w.passage.second_draws = arena.take<u32>(a.piece + 1);
-  w.negatives = arena.take<u32>((a.piece / a.block + 2) * a.shared);
-  w.negative_draws = arena.take<u32>((a.piece / a.block + 2) * a.shared);
-  w.band = {arena.take<std::int32_t>(w.width), arena.take<std::int32_t>(w.width), arena.take<float>(w.width),
-            arena.take<float>(w.width)};
-  w.centres = arena.take<float>(w.width * w.stride);
-  w.centre_steps = arena.take<float>(w.width * w.stride);
-  w.company = arena.take<float>(company * w.stride);
-  w.company_steps = arena.take<float>(company * w.stride);
-  w.noise = arena.take<float>(a.shared * w.stride);
-  w.noise_steps = arena.take<float>(a.shared * w.stride);
-  w.means = arena.take<float>(w.width * w.stride);
+  w.negatives = arena.take<u32>((blocks_of_piece(a) + 1) * a.shared);
+  w.negative_draws = arena.take<u32>((blocks_of_piece(a) + 1) * a.shared);
+  w.around = take_band(&arena, w.width);
+  w.own = take_band(&arena, w.width);
+  w.rows = arena.take<float>(w.width);
+  w.products.carve(&arena, a);
+  w.scores = arena.take<float>(up(a.block + 2 * window + a.shared, 32) * w.width);
   w.mean_steps = arena.take<float>(w.width * w.stride);
-  w.turned = arena.take<float>(w.width * w.stride);
-  w.band_scores = arena.take<float>(company * w.width);
-  w.noise_scores = arena.take<float>(a.shared * w.width);
-  w.weights = arena.take<float>(a.shared * w.width);
-  w.ahead = {arena.take<const float*>(2 * a.block + static_cast<i64>(a.window) + a.shared), a.input.dim, 0, 0};
-  w.shares = arena.take<float>(company * w.width);
+  w.met = arena.take<u64>(a.shared / 64 + 1);
+  w.slot = arena.take<char>(slot_bytes(a));
+  w.ahead = {arena.take<const float*>(2 * a.block + 2 * window + a.shared), a.input.dim, 0, 0};
   return w;
 }
 
-// Loss and step of one vector of scores, `seen` pairs or noise, with a weight per lane.
-struct Ending {
-  Floats loss = {}, poison = {};  // poison turns NaN at the first score that is not finite
-
-  Floats step(Floats score, Floats weight, bool seen, float lr) {
-    poison += score * 0.0f;
-    const Floats e = exp_negative(-abs(score));
-    const Floats wrong = seen ? -score : score;
-    loss += weight * (max(wrong, Floats{}) + log1p_unit(e));
-    const Floats share = (wrong > 0.0f ? all(1.0f) : e) / (e + 1.0f);  // s(wrong)
-    return (seen ? weight : -weight) * share * lr;
-  }
-};
+Slot slot_in(const NegativeSampling& a, char* memory) {
+  const i64 company = a.block + 2 * static_cast<i64>(a.window), head = slot_bytes(a) - slot_step_bytes(a);
+  i64* counts = reinterpret_cast<i64*>(memory);
+  float* steps = reinterpret_cast<float*>(memory + head);
+  return {counts, counts + 1, reinterpret_cast<u32*>(counts + 2), steps, steps + up(company, 32) * padded(a.input.dim)};
+}
 
 // The company of each centre, and how many pairs that makes.
-void find_company(const NegativeSampling& a, const Passage& p, const Block& b, const Band& band, i64 width) {
-  for (i64 i = 0; i < width; ++i) {
+void find_company(const NegativeSampling& a, const Passage& p, const Block& b, Work* w) {
+  const Model model = model_of(a);
+  for (i64 i = 0; i < w->width; ++i) {
     const i64 at = b.first + i;
     Range around = {0, 0};
-    if (i < b.centres) around = company(at, p.spans[at], {p.begins[at], p.ends[at]});
-    band.begins[i] = static_cast<std::int32_t>(around.begin);
-    band.ends[i] = static_cast<std::int32_t>(around.end);
-    band.pairs[i] = around.end > around.begin ? static_cast<float>(around.end - around.begin - 1) : 0.0f;
-    band.rows[i] = band.pairs[i];
-    if (!a.cbow || !a.bags.offsets) continue;
+    if (i < b.centres) around = model == Model::kPairs ? Range{at, at + 2} : reached(p, at);
+    const i64 others = around.end > around.begin ? around.end - around.begin - 1 : 0;
+    w->around.begins[i] = static_cast<std::int32_t>(around.begin - b.company_first);
+    w->around.ends[i] = static_cast<std::int32_t>(around.end - b.company_first);
+    w->around.own[i] = static_cast<std::int32_t>(at - b.company_first);
+    w->around.pairs[i] = static_cast<float>(others);
+    w->own.begins[i] = static_cast<std::int32_t>(i);
+    w->own.ends[i] = static_cast<std::int32_t>(others > 0 ? i + 1 : i);
+    w->own.own[i] = -1;
+    w->own.pairs[i] = others > 0 ? 1.0f : 0.0f;
+    w->rows[i] = static_cast<float>(others);
+    if (model != Model::kCbow || !a.bags.offsets) continue;
     i64 rows = 0;
     for (i64 j = around.begin; j < around.end; ++j) {
       if (j == at) continue;
       rows += a.bags.offsets[p.words[j] + 1] - a.bags.offsets[p.words[j]];
     }
-    band.rows[i] = static_cast<float>(rows);
+    w->rows[i] = static_cast<float>(rows);
   }
 }
 
-// Which lanes of tile `t` count kept token `at` among their company.
-Ints in_company(const Block& b, const Band& band, i64 t, i64 at) {
-  const Ints other = all(static_cast<std::int32_t>(at));
-  const Ints begins = load_ints(band.begins + t * kLanes), ends = load_ints(band.ends + t * kLanes);
-  const Ints self = lane_numbers() + static_cast<std::int32_t>(b.first + t * kLanes);
-  return (other >= begins) & (other < ends) & (other != self);
-}
+// Scores -> steps, for all pairs and negatives of a block.
+void end(const NegativeSampling& a, const Work& w, const Diagonal& diagonal, const Band& band, const u32* words,
+         float lr, Logistic* logistic) {
+  for (i64 lane = 0; lane < w.width; lane += kLanes)
+    end_pairs(diagonal, band, lane, lr, w.scores, w.width, logistic);
 
-// Company that the centres [first_lane, first_lane + lanes) can reach, as rows of the block's company.
-Range reachable(const NegativeSampling& a, const Block& b, i64 first_lane, i64 lanes) {
-  const i64 window = static_cast<i64>(a.window);
-  const i64 begin = b.first + first_lane - window - b.company_first;
-  const i64 end = b.first + first_lane + lanes + window - b.company_first;
-  return {begin < 0 ? 0 : begin, end > b.company ? b.company : end};
-}
-
-// Centres that the kept tokens [at, at + count) can be company of.
-Range reachable_centres(const NegativeSampling& a, const Block& b, i64 at, i64 count) {
-  const i64 window = static_cast<i64>(a.window);
-  const i64 begin = at - window - b.first, end = at + count + window - b.first;
-  return {begin < 0 ? 0 : begin, end > b.centres ? b.centres : end};
-}
-
-constexpr i64 kFetched = 4;  // rows of the next block at each of some thirty stops in a block
-
-// product() eight rows at a time, with rows of the next block fetched in between.
-void product_fetching(Ahead* ahead, Into into, i64 rows, i64 vectors, i64 depth, Strided a, const float* b, i64 b_row,
-                      float* c, i64 c_row) {
-  for (i64 r = 0; r < rows; r += 8) {
-    const i64 now = rows - r < 8 ? rows - r : 8;
-    product(into, now, vectors, depth, {a.data + r * a.row, a.row, a.column}, b, b_row, c + r * c_row, c_row);
-    ahead->fetch(kFetched);
-  }
-}
-
-constexpr i64 kGroup = 4;  // rows that one register tile handles together
-
-i64 group_at(i64 begin, i64 end) { return end - begin < kGroup ? end - begin : kGroup; }
-
-// noise_scores -> steps. Each input weighs each negative by its pairs whose target is another word.
-void noise_ending(const NegativeSampling& a, const Work& w, const Block& b, float lr, Ending* ending) {
-  const i64 targets_first = a.cbow ? b.first : b.company_first, targets = a.cbow ? b.centres : b.company;
-  const float ratio = static_cast<float>(a.negative) / static_cast<float>(a.shared);
-  for (i64 k = 0; k < a.shared; ++k) {
-    for (i64 t = 0; t < w.tiles; ++t) {
-      const Floats pairs = load(w.band.pairs + t * kLanes);
-      store(w.weights + k * w.width + t * kLanes, (a.cbow ? min(pairs, all(1.0f)) : pairs) * ratio);
-    }
-  }
-  for (i64 j = 0; j < targets; ++j) {
-    const i64 at = targets_first + j;
-    const Ints word = all(static_cast<std::int32_t>(w.passage.words[at]));
+  const u32* negatives = words + diagonal.rows;
+  for (i64 k = 0; k <= a.shared / 64; ++k) w.met[k] = 0;
+  for (i64 r = 0; r < diagonal.rows; ++r) {
+    const Ints word = all(static_cast<std::int32_t>(words[r]));
     for (i64 k = 0; k < a.shared; k += kLanes) {
-      if (!any(load_ints(b.negatives + k) == word)) continue;
-      for (i64 same = k; same < k + kLanes; ++same) {
-        if (b.negatives[same] != w.passage.words[at]) continue;
-        for (i64 t = 0; t < w.tiles; ++t) {
-          float* weights = w.weights + same * w.width + t * kLanes;
-          const Ints itself = lane_numbers() == static_cast<std::int32_t>(j - t * kLanes);
-          const Ints hit = a.cbow ? itself : in_company(b, w.band, t, at);
-          store(weights, max(load(weights) - (hit ? all(ratio) : Floats{}), Floats{}));
-        }
-      }
+      if (!any(load_ints(negatives + k) == word)) continue;
+      for (i64 same = k; same < k + kLanes; ++same)
+        if (negatives[same] == words[r]) w.met[same / 64] |= u64{1} << (same % 64);
     }
   }
-  for (i64 x = 0; x < a.shared * w.width; x += kLanes)
-    store(w.noise_scores + x, ending->step(load(w.noise_scores + x), load(w.weights + x), false, lr));
+  const float ratio = static_cast<float>(a.negative) / static_cast<float>(a.shared);
+  float* scores = w.scores + diagonal.rows * w.width;
+  for (i64 lane = 0; lane < w.width; lane += kLanes)
+    end_negatives(a.shared, w.met, load(band.pairs + lane) * ratio, lr, scores + lane, w.width, logistic);
+  for (i64 k = 0; k < a.shared; ++k) {
+    if (!(w.met[k / 64] >> (k % 64) & 1)) continue;
+    for (i64 lane = 0; lane < w.width; lane += kLanes) {
+      Floats pairs = load(band.pairs + lane);
+      for (i64 r = 0; r < diagonal.rows; ++r)
+        if (words[r] == negatives[k]) pairs -= band.has(lane, r) ? all(1.0f) : Floats{};
+      end_met(pairs * ratio, lr, scores + k * w.width + lane, logistic);
+    }
+  }
 }
 
-void skip_gram(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* ending) {
-  const Passage& p = w.passage;
-  const i64 vectors = w.stride / kLanes;
-  gather_bags(a.input, a.bags, p.words + b.first, b.centres, true, w.centres, w.stride);
-  gather(a.output, p.words + b.company_first, b.company, w.company, w.stride);
-  gather(a.output, b.negatives, a.shared, w.noise, w.stride);
-  turn(w.centres, b.centres, w.stride, w.turned, w.width);
-  zero(w.band_scores, b.company * w.width);
-
-  for (i64 t = 0; t < w.tiles && t * kLanes < b.centres; ++t) {
-    const Range rows = reachable(a, b, t * kLanes, kLanes);
-    product(Into::kZero, rows.end - rows.begin, 1, a.input.dim, {w.company + rows.begin * w.stride, w.stride, 1},
-            w.turned + t * kLanes, w.width, w.band_scores + rows.begin * w.width + t * kLanes, w.width);
-    for (i64 j = rows.begin; j < rows.end; ++j) {
-      float* scores = w.band_scores + j * w.width + t * kLanes;
-      const Floats weight = in_company(b, w.band, t, b.company_first + j) ? all(1.0f) : Floats{};
-      store(scores, ending->step(load(scores), weight, true, lr));
-    }
-  }
-  product_fetching(&w.ahead, Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width,
-                   w.noise_scores, w.width);
-  noise_ending(a, w, b, lr, ending);
-
-  for (i64 i = 0; i < b.centres; i += kGroup) {
-    const i64 group = group_at(i, b.centres);
-    w.ahead.fetch(kFetched);
-    const Range rows = reachable(a, b, i, group);
-    float* steps = w.centre_steps + i * w.stride;
-    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.band_scores + rows.begin * w.width + i, 1, w.width},
-            w.company + rows.begin * w.stride, w.stride, steps, w.stride);
-  }
-  product_fetching(&w.ahead, Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride,
-                   w.centre_steps, w.stride);
-  for (i64 j = 0; j < b.company; j += kGroup) {
-    const i64 group = group_at(j, b.company);
-    w.ahead.fetch(kFetched);
-    const Range centres = reachable_centres(a, b, b.company_first + j, group);
-    product(Into::kZero, group, vectors, centres.end - centres.begin,
-            {w.band_scores + j * w.width + centres.begin, w.width, 1}, w.centres + centres.begin * w.stride, w.stride,
-            w.company_steps + j * w.stride, w.stride);
-  }
-  product_fetching(&w.ahead, Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.centres,
-                   w.stride, w.noise_steps, w.stride);
+void copy(const u32* from, i64 count, u32* to) {
+  for (i64 i = 0; i < count; ++i) to[i] = from[i];
 }
 
-// The same products the other way round: the company's rows are the inputs, averaged; the centre is the one target.
-void cbow(const NegativeSampling& a, Work& w, const Block& b, float lr, Ending* ending) {
-  const Passage& p = w.passage;
-  const i64 vectors = w.stride / kLanes;
-  gather(a.output, p.words + b.first, b.centres, w.centres, w.stride);
-  gather_bags(a.input, a.bags, p.words + b.company_first, b.company, false, w.company, w.stride);
-  gather(a.output, b.negatives, a.shared, w.noise, w.stride);
-  zero(w.shares, b.company * w.width);
+// All of a block, from rows to steps.
+void fit(const NegativeSampling& a, Work& w, const Block& b, float lr, const Slot& slot, Logistic* logistic) {
+  const u32* words = w.passage.words;
+  const bool cbow = model_of(a) == Model::kCbow, pairs = model_of(a) == Model::kPairs;
+  const Diagonal company = {b.company, b.centres, b.company_first - b.first, static_cast<i64>(a.window)};
+  const Diagonal diagonal = cbow || pairs ? Diagonal{b.centres, b.centres, 0, 0} : company;
+  const Band& band = cbow || pairs ? w.own : w.around;
 
-  for (i64 t = 0; t < w.tiles && t * kLanes < b.centres; ++t) {
-    const Floats share = 1.0f / max(load(w.band.rows + t * kLanes), all(1.0f));
-    const Range rows = reachable(a, b, t * kLanes, kLanes);
-    for (i64 j = rows.begin; j < rows.end; ++j) {
-      const Ints mine = in_company(b, w.band, t, b.company_first + j);
-      store(w.shares + j * w.width + t * kLanes, mine ? share : Floats{});
-    }
-  }
-  for (i64 i = 0; i < b.centres; i += kGroup) {
-    const i64 group = group_at(i, b.centres);
-    w.ahead.fetch(kFetched);
-    const Range rows = reachable(a, b, i, group);
-    product(Into::kZero, group, vectors, rows.end - rows.begin, {w.shares + rows.begin * w.width + i, 1, w.width},
-            w.company + rows.begin * w.stride, w.stride, w.means + i * w.stride, w.stride);
-  }
+  const u32* inputs = pairs ? w.passage.spans + b.first : words + (cbow ? b.company_first : b.first);
+  *slot.inputs = cbow ? b.company : b.centres;
+  *slot.targets = diagonal.rows + a.shared;
+  copy(inputs, *slot.inputs, slot.words);
+  u32* targets = slot.words + *slot.inputs;
+  copy(words + (cbow || pairs ? b.first : b.company_first), diagonal.rows, targets);
+  copy(b.negatives, a.shared, targets + diagonal.rows);
 
-  // One target per centre: a dot product each, its step kept where the score was.
-  float* scores = w.band_scores;
-  zero(scores, w.width);
-  for (i64 i = 0; i < b.centres; ++i) {
-    Floats dot = {};
-    for (i64 d = 0; d < w.stride; d += kLanes)
-      dot += load(w.means + i * w.stride + d) * load(w.centres + i * w.stride + d);
-    scores[i] = sum(dot);
-  }
-  for (i64 t = 0; t < w.tiles; ++t) {
-    const Floats weight = min(load(w.band.pairs + t * kLanes), all(1.0f));
-    store(scores + t * kLanes, ending->step(load(scores + t * kLanes), weight, true, lr));
-  }
-  turn(w.means, b.centres, w.stride, w.turned, w.width);
-  product_fetching(&w.ahead, Into::kZero, a.shared, w.tiles, a.input.dim, {w.noise, w.stride, 1}, w.turned, w.width,
-                   w.noise_scores, w.width);
-  noise_ending(a, w, b, lr, ending);
-
-  for (i64 i = 0; i < b.centres; ++i) {
-    for (i64 d = 0; d < w.stride; d += kLanes) {
-      store(w.mean_steps + i * w.stride + d, load(w.centres + i * w.stride + d) * scores[i]);
-      store(w.centre_steps + i * w.stride + d, load(w.means + i * w.stride + d) * scores[i]);
-    }
-  }
-  product_fetching(&w.ahead, Into::kSum, b.centres, vectors, a.shared, {w.noise_scores, 1, w.width}, w.noise, w.stride,
-                   w.mean_steps, w.stride);
-  product_fetching(&w.ahead, Into::kZero, a.shared, vectors, b.centres, {w.noise_scores, w.width, 1}, w.means, w.stride,
-                   w.noise_steps, w.stride);
-
-  // The whole error goes to each row of the company: the shares become ones.
-  for (i64 x = 0; x < b.company * w.width; x += kLanes) {
-    const Floats share = load(w.shares + x);
-    store(w.shares + x, share > 0.0f ? all(1.0f) : Floats{});
-  }
-  for (i64 j = 0; j < b.company; j += kGroup) {
-    const i64 group = group_at(j, b.company);
-    w.ahead.fetch(kFetched);
-    const Range centres = reachable_centres(a, b, b.company_first + j, group);
-    product(Into::kZero, group, vectors, centres.end - centres.begin,
-            {w.shares + j * w.width + centres.begin, w.width, 1}, w.mean_steps + centres.begin * w.stride, w.stride,
-            w.company_steps + j * w.stride, w.stride);
-  }
+  if (cbow)
+    w.products.read_means(a.input, a.bags, slot.words, company, w.around, w.rows, &w.ahead);
+  else
+    w.products.read_inputs(a.input, a.bags, slot.words, b.centres);
+  w.products.read_targets(a.output, targets, *slot.targets);
+  w.products.score(diagonal, w.scores, &w.ahead);
+  end(a, w, diagonal, band, targets, lr, logistic);
+  w.products.step(diagonal, w.scores, cbow ? w.mean_steps : slot.input_steps, slot.target_steps, &w.ahead);
+  if (cbow) w.products.step_company(company, w.mean_steps, slot.input_steps, &w.ahead);
 }
 
 Block block_at(const NegativeSampling& a, const Work& w, i64 number) {
   const Passage& p = w.passage;
-  const i64 window = static_cast<i64>(a.window);
+  const i64 window = a.sources ? 0 : static_cast<i64>(a.window);
   Block b;
   b.first = p.first + number * a.block;
   b.centres = p.last - b.first < a.block ? p.last - b.first : a.block;
@@ -315,59 +203,101 @@ void look_ahead(const NegativeSampling& a, const Work& w, i64 number, Ahead* ahe
   const Block b = block_at(a, w, number);
   const i64 met = b.first + static_cast<i64>(a.window);  // company up to here was company of the block before
   const i64 end = b.company_first + b.company;
-  const Matrix<float>&centres = a.cbow ? a.output : a.input, &company = a.cbow ? a.input : a.output;
   // The rows of bags are left to the processor: they are so many that asking for them here gained nothing.
   const bool bags = a.bags.offsets != nullptr;
-  if (!bags || a.cbow) ahead->note(centres, p.words + b.first, b.centres);
-  if (met < end && !(bags && a.cbow)) ahead->note(company, p.words + met, end - met);
+  if (a.sources) {
+    if (!bags) ahead->note(a.input, p.spans + b.first, b.centres);
+    ahead->note(a.output, p.words + b.first, b.centres);
+  } else {
+    const Matrix<float>&centres = a.cbow ? a.output : a.input, &company = a.cbow ? a.input : a.output;
+    if (!bags || a.cbow) ahead->note(centres, p.words + b.first, b.centres);
+    if (met < end && !(bags && a.cbow)) ahead->note(company, p.words + met, end - met);
+  }
   ahead->note(a.output, b.negatives, a.shared);
 }
 
+// Adds the steps of a slot to those rows of the tables whose number leaves a remainder in `parts`.
+void add_slot(const NegativeSampling& a, const Slot& slot, Range parts) {
+  const i64 stride = padded(a.input.dim);
+  const u32* targets = slot.words + *slot.inputs;
+  if (parts.end - parts.begin == kRowParts) {
+    add_bags(a.input, a.bags, slot.words, *slot.inputs, slot.input_steps, stride);
+    add(a.output, targets, *slot.targets, slot.target_steps, stride);
+    return;
+  }
+  const auto mine = [parts](u32 row) {
+    const i64 part = static_cast<i64>(row % kRowParts);
+    return part >= parts.begin && part < parts.end;
+  };
+  for (i64 i = 0; i < *slot.inputs; ++i) {
+    const float* step = slot.input_steps + i * stride;
+    if (!a.bags.offsets) {
+      if (mine(slot.words[i])) add(a.input, slot.words + i, 1, step, stride);
+      continue;
+    }
+    const i64 bag = static_cast<i64>(slot.words[i]);
+    for (i64 r = a.bags.offsets[bag]; r < a.bags.offsets[bag + 1]; ++r)
+      if (mine(a.bags.ids[r])) add(a.input, a.bags.ids + r, 1, step, stride);
+  }
+  for (i64 j = 0; j < *slot.targets; ++j)
+    if (mine(targets[j])) add(a.output, targets + j, 1, slot.target_steps + j * stride, stride);
+}
+
 // One piece. Stops at a number that is not finite, leaving the tables without that block's steps.
-void train(const NegativeSampling& a, Work& w, i64 begin, i64 end) {
-  read_passage(a, begin, end, &w.passage);
+void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
+  if (a.sources)
+    read_pairs(a, begin, end, &w.passage);
+  else
+    read_passage(a, begin, end, &w.passage);
   if (a.outcome->unknown >= 0) return;
   const Passage& p = w.passage;
   const i64 blocks = (p.last - p.first + a.block - 1) / a.block;
   draw_negatives(a, begin, blocks, w.negatives, w.negative_draws);
   const float lr = a.lr_begin + (a.lr_end - a.lr_begin) * (static_cast<float>(begin) / static_cast<float>(a.tokens));
+  char* slots = a.steps.slots;
+  if (slots) {
+    slots += (piece - a.steps.first_piece) * blocks_of_piece(a) * slot_bytes(a);
+    a.steps.blocks[piece - a.steps.first_piece] = blocks;
+  }
   for (i64 n = 0; n < blocks; ++n) {
     const Block b = block_at(a, w, n);
+    const Slot slot = slot_in(a, slots ? slots + n * slot_bytes(a) : w.slot);
     look_ahead(a, w, n + 1, &w.ahead);
-    find_company(a, p, b, w.band, w.width);
-    Ending ending;
-    (a.cbow ? cbow : skip_gram)(a, w, b, lr, &ending);
-    const double loss = sum_double(ending.loss);
-    if (!(sum(ending.poison) == 0.0f && loss <= 1e300)) {
+    find_company(a, p, b, &w);
+    Logistic logistic;
+    fit(a, w, b, lr, slot, &logistic);
+    const double loss = sum_double(logistic.loss);
+    if (!(sum(logistic.poison) == 0.0f && loss <= 1e300)) {
       a.outcome->blown_up = begin;
       return;
     }
-    if (a.cbow) {
-      add(a.output, p.words + b.first, b.centres, w.centre_steps, w.stride);
-      add_bags(a.input, a.bags, p.words + b.company_first, b.company, w.company_steps, w.stride);
-    } else {
-      add_bags(a.input, a.bags, p.words + b.first, b.centres, w.centre_steps, w.stride);
-      add(a.output, p.words + b.company_first, b.company, w.company_steps, w.stride);
-    }
-    add(a.output, b.negatives, a.shared, w.noise_steps, w.stride);
+    if (!slots) add_slot(a, slot, {0, kRowParts});
     a.outcome->loss += loss;
     a.outcome->kept += b.centres;
-    for (i64 i = 0; i < b.centres; ++i) {
-      const i64 pairs = static_cast<i64>(w.band.pairs[i]);
-      a.outcome->pairs += a.cbow ? pairs > 0 : pairs;
-    }
+    const Band& band = model_of(a) == Model::kSkipGram ? w.around : w.own;
+    for (i64 i = 0; i < b.centres; ++i) a.outcome->pairs += static_cast<i64>(band.pairs[i]);
   }
 }
 
 }  // namespace
 
 void negative_sampling(const NegativeSampling& a, Range pieces) {
+  const MatrixUnit unit(kHalves && kMatrixUnit, {1, 16});
   Work work = carve(a);
   for (i64 piece = pieces.begin; piece < pieces.end; ++piece) {
     if (a.outcome->blown_up >= 0 || a.outcome->unknown >= 0) return;
     const i64 begin = piece * a.piece, end = begin + a.piece < a.tokens ? begin + a.piece : a.tokens;
-    train(a, work, begin, end);
+    train(a, work, piece, begin, end);
   }
+}
+
+i64 add_steps(const NegativeSampling& a, i64 pieces, Range parts) {
+  i64 blocks = 0;
+  for (i64 piece = 0; piece < pieces; ++piece) {
+    char* slots = a.steps.slots + piece * blocks_of_piece(a) * slot_bytes(a);
+    for (i64 n = 0; n < a.steps.blocks[piece]; ++n, ++blocks) add_slot(a, slot_in(a, slots + n * slot_bytes(a)), parts);
+  }
+  return blocks;
 }
 
 }  // namespace firth::FIRTH_LEVEL

@@ -12,7 +12,7 @@ namespace {
 // Kept tokens: those of the piece, with up to `window` of the same sentences on either side.
 struct Passage {
   u32* words;
-  u32* spans;            // how many kept tokens on each side are company
+  u32* spans;            // how many kept tokens on each side are company; of explicit pairs, the input
   std::int32_t* begins;  // the kept tokens [begins, ends) are this token's sentence
   std::int32_t* ends;
   u32* first_draws;  // room for the piece's draws
@@ -82,6 +82,22 @@ inline i64 sentence_of(const NegativeSampling& a, i64 position) {
   }
   return low;
 }
+
+// Explicit pairs: the targets are the words, and nothing is company of anything.
+inline void read_pairs(const NegativeSampling& a, i64 begin, i64 end, Passage* p) {
+  draw_pairs(a, kStreamPosition, static_cast<u64>(begin), end - begin, p->first_draws, p->second_draws);
+  i64 n = 0;
+  for (i64 at = begin; at < end; ++at) {
+    p->words[n] = word_at(a, at);
+    p->spans[n] = a.sources[at];
+    n += p->first_draws[at - begin] <= a.keep[p->words[n]];
+  }
+  p->first = 0;
+  p->last = p->size = n;
+}
+
+// The company of a kept token and itself, as kept tokens.
+inline Range reached(const Passage& p, i64 at) { return company(at, p.spans[at], {p.begins[at], p.ends[at]}); }
 
 inline void read_passage(const NegativeSampling& a, i64 begin, i64 end, Passage* p) {
   draw_pairs(a, kStreamPosition, static_cast<u64>(begin), end - begin, p->first_draws, p->second_draws);

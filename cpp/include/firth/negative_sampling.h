@@ -53,9 +53,9 @@ struct NoiseColumn {
 
 // Where the steps of a round wait: a slot for each block that its pieces can have.
 struct Steps {
-  char* slots;       // (pieces of a round, blocks of a piece) times slot_bytes(), 64-byte aligned; null: nothing waits
-  i64* blocks;       // (pieces of a round,) how many slots of the piece are filled
-  i64 first_piece;   // of the round
+  char* slots;      // (pieces of a round, blocks of a piece) times slot_bytes(), 64-byte aligned; null: nothing waits
+  i64* blocks;      // (pieces of a round,) how many slots of the piece are filled
+  i64 first_piece;  // of the round
 };
 
 struct NegativeSampling {
@@ -78,29 +78,35 @@ struct NegativeSampling {
   Outcome* outcome;        // one per thread
 };
 
-constexpr i64 kMostLanes = 16;
-
-// Centres that a block has room for: whole vectors, whatever the instruction set.
-FIRTH_HD i64 block_width(i64 block) { return (block + kMostLanes - 1) / kMostLanes * kMostLanes; }
+// Rows of a working buffer, or numbers of a row, of which kernels read and write whole tiles.
+FIRTH_HD i64 whole_tiles(i64 count) { return (count + 31) / 32 * 32; }
 
 // Most floats that a row takes in the working buffers, whatever the instruction set.
-FIRTH_HD i64 working_row(i64 dim) { return (dim + kMostLanes - 1) / kMostLanes * kMostLanes; }
+FIRTH_HD i64 working_row(i64 dim) { return (dim + 15) / 16 * 16; }
 
-FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
-  const i64 company = a.block + 2 * static_cast<i64>(a.window), kept = a.piece + 2 * static_cast<i64>(a.window);
-  const i64 width = block_width(a.block), rows = 2 * (company + a.shared + 2 * width) + width;
-  const i64 floats = rows * working_row(a.input.dim) + width * (2 * company + 2 * a.shared);
-  const i64 words = 4 * kept + 2 * a.piece + 2 * (a.piece / a.block + 2) * a.shared + 4 * width;
-  const i64 pointers = 2 * a.block + static_cast<i64>(a.window) + a.shared;
-  return 4 * (floats + words) + 8 * pointers + 64 * 32;  // each of fewer than 32 arrays is rounded up to 64 bytes
+// A slot: its two counts (of the words whose rows are inputs, and of targets), those words, then the steps of both in
+// whole tiles of rows.
+FIRTH_HD i64 slot_rows(const NegativeSampling& a) {
+  const i64 company = a.block + 2 * static_cast<i64>(a.window);
+  return whole_tiles(company) + whole_tiles(company + a.shared);
 }
-
-// A slot: its two counts (of input rows' words and of targets), the words of both and the negatives, then the steps.
-FIRTH_HD i64 slot_words(const NegativeSampling& a) { return 2 * a.block + 2 * static_cast<i64>(a.window) + a.shared; }
+FIRTH_HD i64 slot_step_bytes(const NegativeSampling& a) { return 4 * slot_rows(a) * working_row(a.input.dim); }
 FIRTH_HD i64 slot_bytes(const NegativeSampling& a) {
-  const i64 head = (4 * (4 + slot_words(a)) + 63) / 64 * 64;
-  return head + 4 * slot_words(a) * working_row(a.input.dim);
+  return (16 + 4 * slot_rows(a) + 63) / 64 * 64 + slot_step_bytes(a);
 }
 FIRTH_HD i64 blocks_of_piece(const NegativeSampling& a) { return (a.piece + a.block - 1) / a.block; }
+
+// Steps that wait are added by rows: the number of a row modulo this is its part.
+constexpr i64 kRowParts = 64;
+
+FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
+  const i64 window = static_cast<i64>(a.window), kept = a.piece + 2 * window;
+  const i64 company = whole_tiles(a.block + 2 * window), targets = whole_tiles(company + a.shared);
+  const i64 width = whole_tiles(a.block), rows = 2 * (company + targets + 2 * width) + 1;
+  const i64 floats = rows * whole_tiles(a.input.dim) + width * (2 * company + 3 * targets);
+  const i64 words = 4 * kept + 2 * a.piece + 2 * (a.piece / a.block + 2) * a.shared + 9 * width + a.shared;
+  const i64 pointers = 2 * company + a.shared;
+  return 4 * (floats + words) + 8 * pointers + slot_bytes(a) + 64 * 48;  // fewer than 48 arrays, rounded up to 64 bytes
+}
 
 }  // namespace firth

@@ -20,6 +20,7 @@ import firth
 SETTINGS = {"window": 5, "negative": 5, "sample": 1e-3, "min_count": 5}
 PAIRS = {"WordSim-353": "EN-WS-353-ALL.txt", "SimLex-999": "EN-SIMLEX-999.txt"}
 FREQUENT = 100  # words whose similarities are looked at before anything is timed
+ENOUGH = 1_000_000  # words, those of all epochs, that they are learnt from
 ALIKE = 0.25  # the least correlation of those similarities with firth's
 
 
@@ -218,6 +219,8 @@ def check(trainers, job, lesson):
     Similarities are cosines of the most frequent words, and correlated with those of the first.
     """
     words, wanted = job.corpus.vocabulary.words, None
+    epochs = min(5, -(-ENOUGH // len(job.corpus.ids)))
+    lesson = Lesson(**vars(lesson) | {"epochs": epochs})
     for trainer in trainers:
         emb = trainer.trained(job, lesson)
         if len(emb) != len(words) or any(word not in emb for word in words):
@@ -225,13 +228,18 @@ def check(trainers, job, lesson):
         vectors = np.stack([emb[word] for word in words])
         if vectors.shape != (len(words), lesson.dim) or not np.isfinite(vectors).all():
             sys.exit(f"word2vec: vectors of {trainer.name} are not {lesson.dim} finite numbers")
-        vectors = vectors[:FREQUENT].astype(np.float64)
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
-        found = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
+        found = cosines(vectors[:FREQUENT])
         wanted = found if wanted is None else wanted
         alike = float(np.corrcoef(found, wanted)[0, 1])
         if not alike >= ALIKE:
             sys.exit(f"word2vec: similarities of {trainer.name} correlate by {alike:.2f} only")
+
+
+def cosines(rows):
+    """Return the cosine of each pair of rows, once."""
+    rows = rows.astype(np.float64)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)
+    return (rows @ rows.T)[np.triu_indices(len(rows), 1)]
 
 
 def scores(emb, folder):

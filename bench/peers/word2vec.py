@@ -116,9 +116,7 @@ def main():
     cores = peers.pin(options.core)
     print(f"firth {firth.__version__}, {text.name}, one thread, CPU seconds")
     report = {"text": text.name}
-    lessons = [
-        peers.Lesson(dim, name == "cbow") for name in options.models for dim in options.dim
-    ]
+    lessons = [peers.Lesson(dim, name == "cbow") for name in options.models for dim in options.dim]
     with tempfile.TemporaryDirectory(prefix="firth-") as folder:
         with beginning(text, options.tokens) as part:
             job = peers.Job(Path(part.name), Path(folder))
@@ -128,7 +126,7 @@ def main():
                 trainers = [peers.Firth(), *peers.peers(options, lesson.cbow)]
                 rates = training(trainers, job, lesson, options.repeats)
                 report[str(lesson)] = {name: round(rate) for name, rate in rates.items()}
-                print(f"{str(lesson):<22}{'words/s':>12}{'firth is':>10}")
+                print(f"{lesson!s:<22}{'words/s':>12}{'firth is':>10}")
                 for name, rate in rates.items():
                     print(f"{name:<22}{rate:>12,.0f}{rates['firth'] / rate:>9.2f}x", flush=True)
         job = peers.Job(text, Path(folder))

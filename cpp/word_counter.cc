@@ -1,11 +1,7 @@
 #include "word_counter.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <system_error>
 
 namespace firth {
 namespace {
@@ -13,20 +9,8 @@ namespace {
 constexpr i64 kPiece = 8 << 10;          // bytes per kernel call: what it finds stays in the nearest caches
 constexpr i64 kMoreText = 64 << 10;      // how much further is read when a token crosses the end of a block
 constexpr std::size_t kLoose = 1 << 18;  // tokens in a block of loose ones
-
-// Reads as much of [begin, begin + size) as there is.
-i64 read_at(int file, unsigned char* to, i64 size, i64 begin) {
-  i64 done = 0;
-  while (done < size) {
-    const ssize_t got = pread(file, to + done, static_cast<std::size_t>(size - done), begin + done);
-    if (got == 0) break;
-    if (got > 0)
-      done += got;
-    else if (errno != EINTR)
-      throw std::system_error(errno, std::generic_category());
-  }
-  return done;
-}
+// What a bound of memory counts: an id; where a sentence ends in its block, and in the corpus.
+constexpr i64 kTokenBytes = 4, kSentenceBytes = 4 + 8;
 
 // Words in the order of a vocabulary: by count, then by bytes, whose first eight are compared as one number.
 struct Ranked {
@@ -48,6 +32,25 @@ u64 head(const WordTable::Word& word) {
   return value;
 }
 
+// Turns numbers into ids in place, and breaks with them; returns how many are left.
+i64 encoded(u32* ids, i64 tokens, std::vector<u32>& breaks, const std::vector<u32>& final) {
+  const u32* id_of = final.data();
+  i64 at = 0, kept = 0;
+  const auto encode_until = [&](i64 end) {
+    for (; at < end; ++at) {
+      const u32 id = id_of[ids[at]];
+      ids[kept] = id;  // kept or overwritten by the next: no branch
+      kept += id != kNoWord;
+    }
+  };
+  for (u32& before : breaks) {
+    encode_until(before);
+    before = static_cast<u32>(kept);
+  }
+  encode_until(tokens);
+  return kept;
+}
+
 }  // namespace
 
 WordCounter::Worker::Worker(u64 seed, u32 max_words)
@@ -66,8 +69,8 @@ void WordCounter::Worker::reserve(i64 capacity, i64 used) {
   text_capacity = capacity;
 }
 
-WordCounter::WordCounter(const Kernels& kernels, int workers, u64 seed, u32 max_words)
-    : kernels_(kernels), seed_(seed), max_words_(max_words) {
+WordCounter::WordCounter(const Kernels& kernels, int workers, u64 seed, u32 max_words, i64 memory, Overflow* overflow)
+    : kernels_(kernels), seed_(seed), max_words_(max_words), memory_(memory), overflow_(overflow) {
   workers_.resize(static_cast<std::size_t>(std::max(1, workers)));
   workers_[0] = std::make_unique<Worker>(seed, max_words);
 }
@@ -99,7 +102,8 @@ i64 WordCounter::add_blocks(i64 blocks, i64 bytes) {
 }
 
 void WordCounter::make_room(i64 tokens) {
-  const std::size_t wanted = static_cast<std::size_t>(used_ + tokens) * sizeof(u32);
+  std::size_t wanted = static_cast<std::size_t>(used_ + tokens) * sizeof(u32);
+  if (overflow_) wanted = std::min(wanted, static_cast<std::size_t>(memory_));
   if (wanted > numbers_.bytes()) numbers_.resize(wanted);
 }
 
@@ -139,6 +143,7 @@ void WordCounter::count_file(i64 block, int worker, int file, Range range) {
 
 void WordCounter::count(Block& block, Worker& worker, const unsigned char* text, i64 size, Range range) {
   worker.ids.resize(static_cast<std::size_t>(std::max<i64>(0, max_tokens(range)) + kPiece));
+  worker.cuts.clear();
   i64 tokens = 0, found[2];
   const Tokens args{text,
                     size,
@@ -151,16 +156,26 @@ void WordCounter::count(Block& block, Worker& worker, const unsigned char* text,
                     found};
   for (i64 at = range.begin; at < range.end; at += kPiece) {
     kernels_.tokens(args, {at, std::min(range.end, at + kPiece)});
-    for (i64 i = 0; i < found[1]; ++i) block.breaks.push_back(static_cast<u32>(tokens + worker.breaks[i]));
+    for (i64 i = 0; i < found[1]; ++i) worker.cuts.push_back(static_cast<u32>(tokens + worker.breaks[i]));
     worker.table.add(args, found[0], worker.ids.data() + tokens);
     tokens += found[0];
   }
-  keep(block, worker.ids.data(), tokens);
+  keep(block, worker.ids.data(), tokens, worker.cuts);
 }
 
-void WordCounter::keep(Block& block, const u32* numbers, i64 tokens) {
-  block.place = used_.fetch_add(tokens);
+void WordCounter::keep(Block& block, const u32* numbers, i64 tokens, const std::vector<u32>& breaks) {
+  const i64 cuts = static_cast<i64>(breaks.size()), bytes = kTokenBytes * tokens + kSentenceBytes * cuts;
   block.tokens = tokens;
+  block.filed = overflow_ && asked_.fetch_add(bytes) + bytes > memory_;
+  if (block.filed) {
+    block.filed_breaks = cuts;
+    block.place = filed_.fetch_add(tokens + cuts);
+    overflow_->write(Overflow::kNumbers, numbers, 4 * tokens, 4 * block.place);
+    overflow_->write(Overflow::kNumbers, breaks.data(), 4 * cuts, 4 * (block.place + tokens));
+    return;
+  }
+  block.breaks = breaks;
+  block.place = used_.fetch_add(tokens);
   if (tokens) std::memcpy(numbers_.as<u32>() + block.place, numbers, static_cast<std::size_t>(tokens) * sizeof(u32));
 }
 
@@ -170,27 +185,30 @@ void WordCounter::add_token(const unsigned char* bytes, i64 length) {
 }
 
 void WordCounter::end_sentence() {
-  if (!loose_.empty())
-    loose_breaks_.push_back(static_cast<u32>(loose_.size()));
-  else if (!blocks_.empty())
-    blocks_.back().breaks.push_back(static_cast<u32>(blocks_.back().tokens));
+  const u32 here = static_cast<u32>(loose_.size());
+  if (here > 0) {
+    if (loose_breaks_.empty() || loose_breaks_.back() < here) loose_breaks_.push_back(here);
+  } else if (!blocks_.empty()) {
+    blocks_.back().ends = true;
+  }
 }
 
 void WordCounter::flush_tokens() {
   if (loose_.empty()) return;
   make_room(static_cast<i64>(loose_.size()));
-  Block& block = blocks_.emplace_back();
-  keep(block, loose_.data(), static_cast<i64>(loose_.size()));
-  block.breaks.swap(loose_breaks_);
+  keep(blocks_.emplace_back(), loose_.data(), static_cast<i64>(loose_.size()), loose_breaks_);
   loose_.clear();
+  loose_breaks_.clear();
 }
 
 void WordCounter::merge() {
   flush_tokens();
   tokens_ = 0;
   for (const Block& block : blocks_) tokens_ += block.tokens;
-  for (std::size_t i = 1; i < workers_.size(); ++i) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (!workers_[i]) continue;
+    workers_[i]->ids = {};
+    if (i == 0) continue;
     workers_[i]->final = workers_[0]->table.merge(workers_[i]->table);
     workers_[i]->table = WordTable(seed_, max_words_);  // gives the memory back
   }
@@ -217,6 +235,7 @@ WordTable::Word WordCounter::look_up(const unsigned char* bytes, i64 length) con
 }
 
 void WordCounter::assign(const std::vector<u32>& numbers) {
+  if (overflowed()) staged_.resize(workers_.size());
   auto& ids = workers_[0]->final;
   ids.assign(types(), kNoWord);
   for (std::size_t id = 0; id < numbers.size(); ++id)
@@ -228,22 +247,7 @@ void WordCounter::assign(const std::vector<u32>& numbers) {
 
 void WordCounter::encode(i64 block) {
   Block& mine = blocks_[block];
-  const u32* id_of = workers_[mine.worker]->final.data();
-  u32* ids = numbers_.as<u32>() + mine.place;
-  i64 at = 0, kept = 0;
-  const auto encode_until = [&](i64 end) {
-    for (; at < end; ++at) {
-      const u32 id = id_of[ids[at]];
-      ids[kept] = id;  // kept or overwritten by the next: no branch
-      kept += id != kNoWord;
-    }
-  };
-  for (u32& before : mine.breaks) {
-    encode_until(before);
-    before = static_cast<u32>(kept);
-  }
-  encode_until(mine.tokens);
-  mine.tokens = kept;
+  mine.tokens = encoded(numbers_.as<u32>() + mine.place, mine.tokens, mine.breaks, workers_[mine.worker]->final);
 }
 
 // Calls f(position) where a sentence that has tokens ends.
@@ -254,6 +258,7 @@ void WordCounter::each_sentence_end(F f) const {
     for (const u32 before : block.breaks)
       if (block.first + before > last) f(last = block.first + before);
     total = block.first + block.tokens;
+    if (block.ends && total > last) f(last = total);
   }
   if (total > last) f(total);
 }
@@ -296,6 +301,58 @@ Pages WordCounter::take_ids() {
   }
   numbers_.resize(static_cast<std::size_t>(total) * sizeof(u32));
   return std::move(numbers_);
+}
+
+void WordCounter::stage(i64 block, i64 stage) {
+  Block& mine = blocks_[block];
+  Staged& to = staged_[stage];
+  if (mine.filed) {
+    const i64 size = mine.tokens + mine.filed_breaks;
+    to.ids.resize(static_cast<std::size_t>(size));
+    overflow_->read(Overflow::kNumbers, to.ids.data(), 4 * size, 4 * mine.place);
+    overflow_->forget(Overflow::kNumbers, 4 * size, 4 * mine.place);
+    to.breaks.assign(to.ids.begin() + mine.tokens, to.ids.end());
+  } else {
+    const u32* numbers = numbers_.as<u32>() + mine.place;
+    to.ids.assign(numbers, numbers + mine.tokens);
+    to.breaks.swap(mine.breaks);
+  }
+  mine.tokens = encoded(to.ids.data(), mine.tokens, to.breaks, workers_[mine.worker]->final);
+}
+
+void WordCounter::line_up(i64 block, i64 blocks) {
+  for (i64 i = 0; i < blocks; ++i) {
+    Block& mine = blocks_[block + i];
+    mine.first = kept_;
+    const auto end = [&](i64 place) {
+      if (place > last_) ends_.push_back(last_ = place);
+    };
+    for (const u32 before : staged_[i].breaks) end(mine.first + before);
+    kept_ += mine.tokens;
+    if (mine.ends) end(kept_);
+    write_ends();
+  }
+}
+
+void WordCounter::store(i64 block, i64 stage) {
+  const Block& mine = blocks_[block];
+  overflow_->write(Overflow::kIds, staged_[stage].ids.data(), 4 * mine.tokens, 4 * mine.first);
+}
+
+void WordCounter::write_ends() {
+  const i64 many = static_cast<i64>(ends_.size());
+  if (many) overflow_->write(Overflow::kOffsets, ends_.data(), 8 * many, 8 * (1 + sentences_));
+  sentences_ += many;
+  ends_.clear();
+}
+
+void WordCounter::close(i64* kept, i64* sentences) {
+  if (kept_ > last_) ends_.push_back(kept_);
+  write_ends();
+  const i64 begin = 0;
+  overflow_->write(Overflow::kOffsets, &begin, 8, 0);
+  *kept = kept_;
+  *sentences = sentences_;
 }
 
 }  // namespace firth

@@ -25,16 +25,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 BACKENDS = [(_cpu, isa) for isa in _cpu.isas()] + [(_arrays, None)]
 
 
-# These levels have kernels of their own for the cosine only and share the others with v4.
-COSINE_LEVELS = {"vnni", "amx"}
-COSINE_TESTS = {"test_topk", "test_prepare", "test_merge_topk"}
+# These levels have kernels of their own for some words only and share the others with v4.
+OWN_TESTS = {
+    "vnni": ("test_topk", "test_prepare", "test_merge_topk"),
+    "amx": ("test_topk", "test_prepare", "test_merge_topk", "test_negative_sampling"),
+}
 
 
 def pytest_generate_tests(metafunc):
     """Run what asks for `on` once for each backend and instruction set that it can differ on."""
     if "on" in metafunc.fixturenames:
-        skipped = set() if Path(metafunc.module.__file__).stem in COSINE_TESTS else COSINE_LEVELS
-        backends = [(backend, isa) for backend, isa in BACKENDS if isa not in skipped]
+        test = Path(metafunc.module.__file__).stem
+        backends = [on for on in BACKENDS if test.startswith(OWN_TESTS.get(on[1], "test_"))]
         ids = [isa or "arrays" for _, isa in backends]
         metafunc.parametrize("on", backends, ids=ids, indirect=True, scope="session")
 

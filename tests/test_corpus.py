@@ -221,6 +221,7 @@ def test_loading_something_else(tmp_path):
         ("ids", np.array([0, 1, 0], np.int32), "ids: expected uint32 of 1 dimension, found int32"),
         ("offsets", np.array([0, 1, 4], np.int64), "offsets: expected increasing offsets"),
         ("offsets", np.array([0, 0, 3], np.int64), "offsets: expected increasing offsets"),
+        ("offsets", np.array([0, 2**63 - 1, -2, 3], np.int64), "offsets: expected increasing"),
         ("word_offsets", np.array([0, 3, 2], np.int64), "word_offsets: expected increasing"),
         ("counts", np.array([2], np.int64), "counts: expected 2 of them, found 1"),
         ("counts", np.array([1, 2], np.int64), "words and counts: expected a vocabulary"),

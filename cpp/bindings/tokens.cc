@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "arrow.h"
@@ -57,8 +61,11 @@ void check_signals() {
 // all threads, and the end of what was gathered waits until its last token is complete.
 class Reader {
  public:
-  Reader(int threads, const std::string& isa, u64 seed, u32 max_words)
-      : threads_(threads > 0 ? threads : default_threads()), counter_(kernels(isa), threads_, seed, max_words) {}
+  Reader(int threads, const std::string& isa, u64 seed, u32 max_words, i64 memory, const py::tuple& files,
+         const py::bytes& folder)
+      : threads_(threads > 0 ? threads : default_threads()),
+        overflow_(files.empty() ? nullptr : new Overflow(three(files), folder)),
+        counter_(kernels(isa), threads_, seed, max_words, memory, overflow_.get()) {}
 
   void add_text(const py::buffer& data) {
     const py::buffer_info info = data.request();
@@ -138,18 +145,9 @@ class Reader {
       }
     }
     counter_.assign(numbers);
-    run(counter_.blocks(), 1, threads_, [&](Range cut, int) {
-      for (i64 i = cut.begin; i < cut.end; ++i) counter_.encode(i);
-    });
-    i64 kept, sentences;
-    counter_.measure(&kept, &sentences);
-    Array<i64> counts(static_cast<py::ssize_t>(found.size())), offsets(sentences + 1);
+    Array<i64> counts(static_cast<py::ssize_t>(found.size()));
     if (!found.empty()) std::memcpy(counts.mutable_data(), found.data(), found.size() * sizeof(u64));
-    counter_.write_offsets(offsets.mutable_data());
-    auto pages = std::make_unique<Pages>(counter_.take_ids());
-    u32* first = pages->as<u32>();
-    const py::capsule owner(pages.release(), [](void* memory) { delete static_cast<Pages*>(memory); });
-    const Array<u32> ids({kept}, {static_cast<py::ssize_t>(sizeof(u32))}, first, owner);
+    const auto [ids, offsets] = counter_.overflowed() ? on_files() : in_memory();
     return py::make_tuple(words, counts, ids, offsets);
   }
 
@@ -157,6 +155,51 @@ class Reader {
   i64 types() const { return counter_.types(); }
 
  private:
+  static std::array<int, 3> three(const py::tuple& files) {
+    return {files[0].cast<int>(), files[1].cast<int>(), files[2].cast<int>()};
+  }
+
+  template <class T>
+  static Array<T> mapped(i64 size, std::unique_ptr<Mapping> file) {
+    const T* first = static_cast<const T*>(file->data());
+    const py::capsule owner(file.release(), [](void* mapping) { delete static_cast<Mapping*>(mapping); });
+    Array<T> array({size}, {static_cast<py::ssize_t>(sizeof(T))}, first, owner);
+    array.attr("flags").attr("writeable") = false;
+    return array;
+  }
+
+  std::pair<Array<u32>, Array<i64>> in_memory() {
+    run(counter_.blocks(), 1, threads_, [&](Range cut, int) {
+      for (i64 i = cut.begin; i < cut.end; ++i) counter_.encode(i);
+    });
+    i64 kept, sentences;
+    counter_.measure(&kept, &sentences);
+    Array<i64> offsets(sentences + 1);
+    counter_.write_offsets(offsets.mutable_data());
+    auto pages = std::make_unique<Pages>(counter_.take_ids());
+    u32* first = pages->as<u32>();
+    const py::capsule owner(pages.release(), [](void* memory) { delete static_cast<Pages*>(memory); });
+    return {Array<u32>({kept}, {static_cast<py::ssize_t>(sizeof(u32))}, first, owner), offsets};
+  }
+
+  std::pair<Array<u32>, Array<i64>> on_files() {
+    const auto each = [&](i64 first, i64 many, void (WordCounter::*step)(i64, i64)) {
+      run(many, 1, threads_, [&](Range cut, int) {
+        for (i64 i = cut.begin; i < cut.end; ++i) (counter_.*step)(first + i, i);
+      });
+    };
+    for (i64 first = 0; first < counter_.blocks(); first += counter_.stages()) {
+      const i64 many = std::min(counter_.stages(), counter_.blocks() - first);
+      each(first, many, &WordCounter::stage);
+      counter_.line_up(first, many);
+      each(first, many, &WordCounter::store);
+    }
+    i64 kept, sentences;
+    counter_.close(&kept, &sentences);
+    const Array<i64> offsets = mapped<i64>(sentences + 1, overflow_->map(Overflow::kOffsets, 8 * (sentences + 1)));
+    return {kept ? mapped<u32>(kept, overflow_->map(Overflow::kIds, 4 * kept)) : Array<u32>(0), offsets};
+  }
+
   static Range piece(i64 begin, i64 end, i64 number) {
     return {begin + number * WordCounter::kBlock, std::min(end, begin + (number + 1) * WordCounter::kBlock)};
   }
@@ -217,6 +260,7 @@ class Reader {
   }
 
   int threads_;
+  std::unique_ptr<Overflow> overflow_;
   WordCounter counter_;
   std::vector<unsigned char> waiting_;
   i64 searched_ = 0;  // no separator lies before this place of waiting_
@@ -225,12 +269,22 @@ class Reader {
 }  // namespace
 
 void bind_tokens(py::module_& module) {
+  py::register_local_exception_translator([](std::exception_ptr thrown) {
+    try {
+      if (thrown) std::rethrow_exception(thrown);
+    } catch (const OverflowError& error) {
+      const std::string what = "Corpus.read: " + std::string(error.what()) + ": " + std::strerror(error.code);
+      const auto folder = py::reinterpret_steal<py::object>(PyUnicode_DecodeFSDefault(error.folder.c_str()));
+      PyErr_SetObject(PyExc_OSError, py::make_tuple(error.code, what, folder).ptr());
+    }
+  });
   module.def("tokens", &bind_one, py::kw_only(), py::arg("text").noconvert(), py::arg("begin"), py::arg("end"),
              py::arg("seed"), py::arg("starts").noconvert(), py::arg("lengths").noconvert(),
              py::arg("keys").noconvert(), py::arg("hashes").noconvert(), py::arg("breaks").noconvert(), py::arg("isa"));
   py::class_<Reader>(module, "WordCounter")
-      .def(py::init<int, const std::string&, u64, u32>(), py::kw_only(), py::arg("threads"), py::arg("isa"),
-           py::arg("seed"), py::arg("max_words"))
+      .def(py::init<int, const std::string&, u64, u32, i64, const py::tuple&, const py::bytes&>(), py::kw_only(),
+           py::arg("threads"), py::arg("isa"), py::arg("seed"), py::arg("max_words"), py::arg("memory") = 0,
+           py::arg("files") = py::tuple(), py::arg("folder") = py::bytes())
       .def("add_text", &Reader::add_text, py::arg("data"))
       .def("end_text", &Reader::end_text)
       .def("add_file", &Reader::add_file, py::arg("file"), py::arg("begin"), py::arg("end"))

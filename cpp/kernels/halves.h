@@ -44,7 +44,8 @@ inline void pair_rows(const u16* rows, i64 count, i64 depth, i64 columns, float*
 }
 
 struct Halves {
-  i64 dim, stride, depth, width, shared, targets;  // depth: dim up to whole tiles; targets: those of this block, too
+  i64 dim, stride, depth, width, shared;
+  i64 targets;  // of this block, up to whole tiles
   u16 *input_rows, *target_rows, *company_rows;
   float *input_pairs, *target_pairs, *company_pairs;  // (half as many, stride) words of two numbers
   float* turned;                                      // (depth / 2, width) such words
@@ -64,7 +65,7 @@ struct Halves {
     width = width_of(a.block);
     shared = a.shared;
     input_rows = arena->take<u16>(width * depth);
-    target_rows = arena->take<u16>(most * depth);
+    target_rows = arena->take<u16>(32 * depth);
     company_rows = arena->take<u16>(company * depth);
     input_pairs = arena->take<float>(width / 2 * stride);
     target_pairs = arena->take<float>(most / 2 * stride);
@@ -83,13 +84,6 @@ struct Halves {
     read(table, bags, words, count, true, input_rows);
     end_inputs(count);
   }
-  void read_targets(const Matrix<float>& table, const u32* words, i64 count) {
-    read(table, {nullptr, nullptr}, words, count, false, target_rows);
-    targets = up(count, 32);
-    zero_rows(target_rows, count, targets, depth);
-    pair_rows(target_rows, targets, depth, stride, target_pairs);
-  }
-
   // CBOW: inputs are the means of the company's rows.
   void read_means(const Matrix<float>& table, const Bags& bags, const u32* words, const Diagonal& diagonal,
                   const Band& band, const float* rows, Ahead* ahead) {
@@ -113,38 +107,49 @@ struct Halves {
     end_inputs(diagonal.lanes);
   }
 
-  void score(const Diagonal&, float* scores, Ahead* ahead) {
-    for (i64 r = 0; r < targets; r += 32) {
-      product_of_halves(32, width, depth, target_rows + r * depth, depth, turned, width, scores + r * width, width);
+  // Scores of the inputs and some rows of a table, of which the last `shared` are negatives; read 32 at a time, so that
+  // they are in the first cache while they are scored.
+  void score(const Matrix<float>& table, const u32* words, const Diagonal& diagonal, float* scores, Ahead* ahead) {
+    const i64 count = diagonal.rows + shared;
+    targets = up(count, 32);
+    for (i64 r = 0; r < count; r += 32) {
+      const i64 some = count - r < 32 ? count - r : 32;
+      read(table, {nullptr, nullptr}, words + r, some, false, target_rows);
+      zero_rows(target_rows, some, 32, depth);
+      pair_rows(target_rows, 32, depth, stride, target_pairs + r / 2 * stride);
+      product_of_halves(up(some, 16), width, depth, target_rows, depth, turned, width, scores + r * width, width);
       ahead->fetch(kFetchedAtOnce);
     }
   }
 
-  void step(const Diagonal& diagonal, const float* scores, float* input_steps, float* target_steps, Ahead* ahead) {
-    const i64 there = diagonal.rows + shared;
-    for (i64 x = 0; x < there * width; x += 32) store_halves(steps + x, load(scores + x), load(scores + x + 16));
-    zero_rows(steps, there, targets, width);
+  // Steps of all scores -> those of the inputs.
+  void step_inputs(const Diagonal& diagonal, const float* scores, float* input_steps, Ahead* ahead) {
+    const i64 count = diagonal.rows + shared;
+    for (i64 x = 0; x < count * width; x += 32) store_halves(steps + x, load(scores + x), load(scores + x + 16));
+    zero_rows(steps, count, targets, width);
     pair_rows(steps, targets, width, width, step_pairs);
     turn(step_pairs, targets / 2, width, steps_turned, targets / 2);
-    const u16* left = reinterpret_cast<const u16*>(steps_turned);
-    for (i64 d = 0; d < stride; d += 32) {
-      const i64 some = stride - d < 32 ? stride - d : 32;
-      product_of_halves(width, some, targets, left, targets, target_pairs + d, stride, input_steps + d, stride);
-      ahead->fetch(kFetchedAtOnce);
-      for (i64 r = 0; r < targets; r += 32) {
-        product_of_halves(32, some, width, steps + r * width, width, input_pairs + d, stride,
-                          target_steps + r * stride + d, stride);
-        ahead->fetch(kFetchedAtOnce);
-      }
-    }
+    ahead->fetch(kFetchedAtOnce);
+    product_of_halves(width, stride, targets, reinterpret_cast<const u16*>(steps_turned), targets, target_pairs, stride,
+                      input_steps, stride);
+    ahead->fetch(kFetchedAtOnce);
+  }
+  // Those of some targets.
+  void step_targets(const Diagonal&, const float*, Range rows, float* target_steps, Ahead* ahead) {
+    product_of_halves(up(rows.end - rows.begin, 16), stride, width, steps + rows.begin * width, width, input_pairs,
+                      stride, target_steps, stride);
+    ahead->fetch(kFetchedAtOnce);
   }
 
   // CBOW: the whole error of a mean goes to each row of its company.
-  void step_company(const Diagonal& diagonal, const float* mean_steps, float* company_steps, Ahead*) {
+  void begin_company(const Diagonal&, const float* mean_steps) {
     for (i64 i = 0; i < width; ++i) round_row(mean_steps + i * stride, dim, depth, input_rows + i * depth);
     pair_rows(input_rows, width, depth, stride, input_pairs);
-    product_of_halves(up(diagonal.rows, 32), stride, width, members_turned, width, input_pairs, stride, company_steps,
-                      stride);
+  }
+  void step_company(const Diagonal&, const float*, Range rows, float* company_steps, Ahead* ahead) {
+    product_of_halves(up(rows.end - rows.begin, 16), stride, width, members_turned + rows.begin * width, width,
+                      input_pairs, stride, company_steps, stride);
+    ahead->fetch(kFetchedAtOnce);
   }
 
  private:

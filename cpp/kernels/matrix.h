@@ -8,6 +8,34 @@
 namespace firth::FIRTH_LEVEL {
 namespace {
 
+// Two vectors as bfloat16, to nearest, ties to even; numbers below 2^-126 become zero. And words that have the same
+// element of two rows of 32 each.
+struct Paired {
+  Floats first, second;
+};
+#if defined(__AVX512BF16__)
+inline void store_halves(u16* p, Floats low, Floats high) {
+  const __m512bh halves = _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(high), reinterpret_cast<__m512>(low));
+  __builtin_memcpy(p, &halves, sizeof halves);
+}
+inline Paired paired(const u16* low, const u16* high) {
+  typedef u16 Shorts __attribute__((vector_size(kBytes)));
+  Shorts a, b, first{}, second{};
+  __builtin_memcpy(&a, low, sizeof a);
+  __builtin_memcpy(&b, high, sizeof b);
+  for (int i = 0; i < 2 * kLanes; ++i) {
+    const int from = i / 2 + i % 2 * 2 * kLanes;
+    first[i] = static_cast<u16>(from);
+    second[i] = static_cast<u16>(from + kLanes);
+  }
+  return {reinterpret_cast<Floats>(__builtin_shuffle(a, b, first)),
+          reinterpret_cast<Floats>(__builtin_shuffle(a, b, second))};
+}
+#else
+inline void store_halves(u16*, Floats, Floats) {}
+inline Paired paired(const u16*, const u16*) { return {Floats{}, Floats{}}; }
+#endif
+
 // How the steps of a panel are cut into tiles of equal depth; the last begins early rather than end late, and the
 // queries are 0 where it repeats steps.
 struct Depth {

@@ -21,7 +21,7 @@ template <class A, class B>
 struct Either<false, A, B> {
   using Type = B;
 };
-using Products = Either<kHalves && kMatrixUnit, Halves, Singles>::Type;
+using Products = Either<kMatrixUnit, Halves, Singles>::Type;
 
 enum class Model { kSkipGram, kCbow, kPairs };
 
@@ -124,8 +124,7 @@ void find_company(const NegativeSampling& a, const Passage& p, const Block& b, W
 // Scores -> steps, for all pairs and negatives of a block.
 void end(const NegativeSampling& a, const Work& w, const Diagonal& diagonal, const Band& band, const u32* words,
          float lr, Logistic* logistic) {
-  for (i64 lane = 0; lane < w.width; lane += kLanes)
-    end_pairs(diagonal, band, lane, lr, w.scores, w.width, logistic);
+  for (i64 lane = 0; lane < w.width; lane += kLanes) end_pairs(diagonal, band, lane, lr, w.scores, w.width, logistic);
 
   const u32* negatives = words + diagonal.rows;
   for (i64 k = 0; k <= a.shared / 64; ++k) w.met[k] = 0;
@@ -156,13 +155,15 @@ void copy(const u32* from, i64 count, u32* to) {
   for (i64 i = 0; i < count; ++i) to[i] = from[i];
 }
 
-// All of a block, from rows to steps.
-void fit(const NegativeSampling& a, Work& w, const Block& b, float lr, const Slot& slot, Logistic* logistic) {
+constexpr i64 kStepRows = 32;  // made together and added while they are in the first cache
+
+// All of a block, from rows to steps, which are added at once unless they wait in a slot. Returns its loss; where a
+// number is not finite that is NaN or infinite, and no step is made.
+double fit(const NegativeSampling& a, Work& w, const Block& b, float lr, const Slot& slot, bool waits) {
   const u32* words = w.passage.words;
   const bool cbow = model_of(a) == Model::kCbow, pairs = model_of(a) == Model::kPairs;
   const Diagonal company = {b.company, b.centres, b.company_first - b.first, static_cast<i64>(a.window)};
   const Diagonal diagonal = cbow || pairs ? Diagonal{b.centres, b.centres, 0, 0} : company;
-  const Band& band = cbow || pairs ? w.own : w.around;
 
   const u32* inputs = pairs ? w.passage.spans + b.first : words + (cbow ? b.company_first : b.first);
   *slot.inputs = cbow ? b.company : b.centres;
@@ -176,11 +177,30 @@ void fit(const NegativeSampling& a, Work& w, const Block& b, float lr, const Slo
     w.products.read_means(a.input, a.bags, slot.words, company, w.around, w.rows, &w.ahead);
   else
     w.products.read_inputs(a.input, a.bags, slot.words, b.centres);
-  w.products.read_targets(a.output, targets, *slot.targets);
-  w.products.score(diagonal, w.scores, &w.ahead);
-  end(a, w, diagonal, band, targets, lr, logistic);
-  w.products.step(diagonal, w.scores, cbow ? w.mean_steps : slot.input_steps, slot.target_steps, &w.ahead);
-  if (cbow) w.products.step_company(company, w.mean_steps, slot.input_steps, &w.ahead);
+  w.products.score(a.output, targets, diagonal, w.scores, &w.ahead);
+  Logistic logistic;
+  end(a, w, diagonal, cbow || pairs ? w.own : w.around, targets, lr, &logistic);
+  const double loss = sum_double(logistic.loss) + static_cast<double>(sum(logistic.poison));
+  if (!(loss <= 1e300)) return loss;
+
+  const i64 row = waits ? w.stride : 0;  // steps that do not wait are all made in one place
+  w.products.step_inputs(diagonal, w.scores, cbow ? w.mean_steps : slot.input_steps, &w.ahead);
+  if (!cbow && !waits) add_bags(a.input, a.bags, slot.words, b.centres, slot.input_steps, w.stride);
+  for (Range rows = {0, 0}; rows.begin < *slot.targets; rows.begin = rows.end) {
+    rows.end = rows.begin + kStepRows < *slot.targets ? rows.begin + kStepRows : *slot.targets;
+    float* steps = slot.target_steps + rows.begin * row;
+    w.products.step_targets(diagonal, w.scores, rows, steps, &w.ahead);
+    if (!waits) add(a.output, targets + rows.begin, rows.end - rows.begin, steps, w.stride);
+  }
+  if (!cbow) return loss;
+  w.products.begin_company(company, w.mean_steps);
+  for (Range rows = {0, 0}; rows.begin < b.company; rows.begin = rows.end) {
+    rows.end = rows.begin + kStepRows < b.company ? rows.begin + kStepRows : b.company;
+    float* steps = slot.input_steps + rows.begin * row;
+    w.products.step_company(company, w.mean_steps, rows, steps, &w.ahead);
+    if (!waits) add_bags(a.input, a.bags, slot.words + rows.begin, rows.end - rows.begin, steps, w.stride);
+  }
+  return loss;
 }
 
 Block block_at(const NegativeSampling& a, const Work& w, i64 number) {
@@ -220,11 +240,6 @@ void look_ahead(const NegativeSampling& a, const Work& w, i64 number, Ahead* ahe
 void add_slot(const NegativeSampling& a, const Slot& slot, Range parts) {
   const i64 stride = padded(a.input.dim);
   const u32* targets = slot.words + *slot.inputs;
-  if (parts.end - parts.begin == kRowParts) {
-    add_bags(a.input, a.bags, slot.words, *slot.inputs, slot.input_steps, stride);
-    add(a.output, targets, *slot.targets, slot.target_steps, stride);
-    return;
-  }
   const auto mine = [parts](u32 row) {
     const i64 part = static_cast<i64>(row % kRowParts);
     return part >= parts.begin && part < parts.end;
@@ -264,14 +279,11 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
     const Slot slot = slot_in(a, slots ? slots + n * slot_bytes(a) : w.slot);
     look_ahead(a, w, n + 1, &w.ahead);
     find_company(a, p, b, &w);
-    Logistic logistic;
-    fit(a, w, b, lr, slot, &logistic);
-    const double loss = sum_double(logistic.loss);
-    if (!(sum(logistic.poison) == 0.0f && loss <= 1e300)) {
+    const double loss = fit(a, w, b, lr, slot, slots != nullptr);
+    if (!(loss <= 1e300)) {
       a.outcome->blown_up = begin;
       return;
     }
-    if (!slots) add_slot(a, slot, {0, kRowParts});
     a.outcome->loss += loss;
     a.outcome->kept += b.centres;
     const Band& band = model_of(a) == Model::kSkipGram ? w.around : w.own;
@@ -282,7 +294,7 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
 }  // namespace
 
 void negative_sampling(const NegativeSampling& a, Range pieces) {
-  const MatrixUnit unit(kHalves && kMatrixUnit, {1, 16});
+  const MatrixUnit unit(kMatrixUnit, {1, 16});
   Work work = carve(a);
   for (i64 piece = pieces.begin; piece < pieces.end; ++piece) {
     if (a.outcome->blown_up >= 0 || a.outcome->unknown >= 0) return;

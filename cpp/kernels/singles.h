@@ -53,10 +53,6 @@ struct Singles {
     gather_bags(table, bags, words, count, true, inputs, stride);
     turn(inputs, count, stride, turned, width);
   }
-  void read_targets(const Matrix<float>& table, const u32* words, i64 count) {
-    gather(table, words, count, targets, stride);
-  }
-
   // CBOW: inputs are the means of the company's rows.
   void read_means(const Matrix<float>& table, const Bags& bags, const u32* words, const Diagonal& diagonal,
                   const Band& band, const float* rows, Ahead* ahead) {
@@ -79,7 +75,9 @@ struct Singles {
     turn(inputs, diagonal.lanes, stride, turned, width);
   }
 
-  void score(const Diagonal& diagonal, float* scores, Ahead* ahead) {
+  // Scores of the inputs and some rows of a table, of which the last `shared` are negatives.
+  void score(const Matrix<float>& table, const u32* words, const Diagonal& diagonal, float* scores, Ahead* ahead) {
+    gather(table, words, diagonal.rows + shared, targets, stride);
     for (i64 lane = 0; lane < diagonal.lanes; lane += kLanes) {
       const Range rows = diagonal.rows_of(lane, kLanes);
       product(Into::kZero, rows.end - rows.begin, 1, dim, {targets + rows.begin * stride, stride, 1}, turned + lane,
@@ -89,7 +87,8 @@ struct Singles {
                      turned, width, scores + diagonal.rows * width, width);
   }
 
-  void step(const Diagonal& diagonal, const float* steps, float* input_steps, float* target_steps, Ahead* ahead) {
+  // Steps of all scores -> those of the inputs.
+  void step_inputs(const Diagonal& diagonal, const float* steps, float* input_steps, Ahead* ahead) {
     const i64 vectors = stride / kLanes, rows = diagonal.rows;
     for (i64 i = 0; i < diagonal.lanes; i += kGroup) {
       const i64 group = group_at(i, diagonal.lanes);
@@ -100,29 +99,37 @@ struct Singles {
     }
     product_fetching(ahead, Into::kSum, diagonal.lanes, vectors, shared, {steps + rows * width, 1, width},
                      targets + rows * stride, stride, input_steps, stride);
-    spread(diagonal, steps, inputs, target_steps, ahead);
-    product_fetching(ahead, Into::kZero, shared, vectors, diagonal.lanes, {steps + rows * width, width, 1}, inputs,
-                     stride, target_steps + rows * stride, stride);
+  }
+  // Those of some targets.
+  void step_targets(const Diagonal& diagonal, const float* steps, Range rows, float* target_steps, Ahead* ahead) {
+    const i64 seen = rows.end < diagonal.rows ? rows.end : diagonal.rows;
+    spread(diagonal, steps, inputs, {rows.begin, seen}, target_steps, ahead);
+    const i64 first = rows.begin < diagonal.rows ? diagonal.rows : rows.begin;
+    product_fetching(ahead, Into::kZero, rows.end - first, stride / kLanes, diagonal.lanes,
+                     {steps + first * width, width, 1}, inputs, stride, target_steps + (first - rows.begin) * stride,
+                     stride);
   }
 
   // CBOW: the whole error of a mean goes to each row of its company, so the shares become ones.
-  void step_company(const Diagonal& diagonal, const float* mean_steps, float* company_steps, Ahead* ahead) {
+  void begin_company(const Diagonal& diagonal, const float*) {
     for (i64 x = 0; x < diagonal.rows * width; x += kLanes) {
       const Floats share = load(shares + x);
       store(shares + x, share > 0.0f ? all(1.0f) : Floats{});
     }
-    spread(diagonal, shares, mean_steps, company_steps, ahead);
+  }
+  void step_company(const Diagonal& diagonal, const float* mean_steps, Range rows, float* company_steps, Ahead* ahead) {
+    spread(diagonal, shares, mean_steps, rows, company_steps, ahead);
   }
 
  private:
-  // to (rows of the band, dim) = band x from (lanes, dim).
-  void spread(const Diagonal& diagonal, const float* band, const float* from, float* to, Ahead* ahead) {
-    for (i64 j = 0; j < diagonal.rows; j += kGroup) {
-      const i64 group = group_at(j, diagonal.rows);
+  // to (rows of the band, dim) = band x from (lanes, dim), for some rows.
+  void spread(const Diagonal& diagonal, const float* band, const float* from, Range rows, float* to, Ahead* ahead) {
+    for (i64 j = rows.begin; j < rows.end; j += kGroup) {
+      const i64 group = group_at(j, rows.end);
       ahead->fetch(kFetched);
       const Range lanes = diagonal.lanes_of(j, group);
       product(Into::kZero, group, stride / kLanes, lanes.end - lanes.begin, {band + j * width + lanes.begin, width, 1},
-              from + lanes.begin * stride, stride, to + j * stride, stride);
+              from + lanes.begin * stride, stride, to + (j - rows.begin) * stride, stride);
     }
   }
 };

@@ -59,8 +59,17 @@ class TextBackend(Protocol):
     """What a backend offers that reads text; that happens on the host only."""
 
     def WordCounter(  # noqa: N802, it is a class
-        self, *, threads: int, isa: str, seed: int, max_words: int
-    ) -> WordCounter: ...
+        self,
+        *,
+        threads: int,
+        isa: str,
+        seed: int,
+        max_words: int,
+        memory: int = 0,
+        files: tuple[()] | tuple[int, int, int] = (),
+        folder: bytes = b"",
+    ) -> WordCounter:
+        """Return a counter; beyond ``memory`` bytes it writes to three open files of a folder."""
 
     def lines(self, *, text: Bytes, threads: int) -> tuple[Longs, Longs]:
         """Return where lines begin and end; a newline ends one, and so does the end of the text."""

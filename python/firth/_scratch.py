@@ -90,6 +90,11 @@ class NamelessFile:
     def __init__(self, scratch: Scratch, file: Any) -> None:
         self._scratch, self._file, self.size = scratch, file, 0
 
+    def fileno(self) -> int:
+        """Return its number, for who writes to it elsewhere."""
+        number: int = self._file.fileno()
+        return number
+
     def append(self, array: npt.NDArray[Any]) -> int:
         """Write an array at the end and return the offset where it begins.
 

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,9 @@ import numpy.typing as npt
 from firth import _sources
 from firth._backend import TextBackend, named
 from firth._errors import FormatError
+from firth._reading import AnyPath
+from firth._scratch import Scratch
+from firth.kernels._arguments import first_fall, number_of_bytes
 from firth.vocabulary import Vocabulary, check_choice
 
 MAX_WORDS = 2**32 - 2
@@ -64,6 +68,8 @@ class Corpus:
         min_count: int = 5,
         max_vocab: int | None = None,
         vocabulary: Vocabulary | None = None,
+        memory: int | str | None = None,
+        folder: AnyPath | None = None,
         threads: int | None = None,
         progress: bool | None = False,
         backend: ModuleType | None = None,
@@ -101,6 +107,16 @@ class Corpus:
         vocabulary
             Use these words and ids rather than choosing new ones; then ``min_count`` and
             ``max_vocab`` are not used.
+        memory
+            Bytes that ids and offsets may take, also as in ``"2 GB"``. What is beyond lies on the
+            disk, in files without a name that end with the arrays; these are then mapped,
+            read-only. None: all in memory. Nothing that is returned depends on it. The words stay
+            in memory in any case, while the text is read in a table for each thread: some 100 bytes
+            for each different word, besides 4 to 16 MB a thread.
+        folder
+            Where such files lie, 4 bytes for each token and 8 for each sentence, for a moment up to
+            twice as much; None for the system's folder of temporary files. Mind that this one may
+            itself lie in memory.
         threads
             None uses the default of `firth.set_num_threads`.
         progress
@@ -114,6 +130,9 @@ class Corpus:
         ------
         FileNotFoundError, IsADirectoryError, PermissionError
             As opening the file does.
+        OSError
+            If files cannot be written to ``folder`` or its disk is full; it names the folder and
+            says how many bytes are needed.
         ValueError
             If no token is left: it says how many there were.
         TypeError
@@ -136,18 +155,26 @@ class Corpus:
             kind = type(vocabulary).__name__
             raise TypeError(f"Corpus.read: vocabulary is {kind}, expected a Vocabulary")
         text: TextBackend = named("_cpu") if backend is None else backend
-        counter = text.WordCounter(
-            threads=threads or 0,
-            isa=isa or "",
-            seed=int.from_bytes(os.urandom(8), "little"),
-            max_words=MAX_WORDS,
-        )
-        _sources.feed(counter, source, progress)
-        words, counts, ids, offsets = counter.finish(
-            min_count,
-            2**62 if max_vocab is None else max_vocab,
-            None if vocabulary is None else vocabulary.words,
-        )
+        with ExitStack() as stack:
+            options: dict[str, Any] = {}
+            if memory is not None:
+                scratch = stack.enter_context(Scratch("Corpus.read", folder))
+                options["memory"] = min(number_of_bytes("Corpus.read", "memory", memory), 2**62)
+                options["files"] = tuple(scratch.file().fileno() for _ in range(3))
+                options["folder"] = os.fsencode(scratch.folder)
+            counter = text.WordCounter(
+                threads=threads or 0,
+                isa=isa or "",
+                seed=int.from_bytes(os.urandom(8), "little"),
+                max_words=MAX_WORDS,
+                **options,
+            )
+            _sources.feed(counter, source, progress)
+            words, counts, ids, offsets = counter.finish(
+                min_count,
+                2**62 if max_vocab is None else max_vocab,
+                None if vocabulary is None else vocabulary.words,
+            )
         if len(ids) == 0:
             raise ValueError(_nothing(counter.tokens, counter.types, min_count, vocabulary))
         if vocabulary is None:
@@ -255,8 +282,8 @@ def _check_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         if array.dtype != dtype or array.ndim != 1:
             found = f"{array.dtype} of {array.ndim} dimensions"
             raise FormatError(file, name, f"{np.dtype(dtype)} of 1 dimension", found)
-    _check_cuts(file, "offsets", arrays["offsets"], len(arrays["ids"]), 1)
-    _check_cuts(file, "word_offsets", arrays["word_offsets"], len(arrays["words"]), 0)
+    _check_cuts(file, "offsets", arrays["offsets"], len(arrays["ids"]), strict=True)
+    _check_cuts(file, "word_offsets", arrays["word_offsets"], len(arrays["words"]), strict=False)
     if len(arrays["counts"]) != len(arrays["word_offsets"]) - 1:
         words = len(arrays["word_offsets"]) - 1
         raise FormatError(file, "counts", f"{words} of them", str(len(arrays["counts"])))
@@ -265,6 +292,8 @@ def _check_arrays(file: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         raise FormatError(file, "ids", f"ids below {len(arrays['counts'])}", found)
 
 
-def _check_cuts(file: Path, name: str, cuts: npt.NDArray[np.int64], size: int, least: int) -> None:
-    if not len(cuts) or cuts[0] != 0 or cuts[-1] != size or (np.diff(cuts) < least).any():
+def _check_cuts(
+    file: Path, name: str, cuts: npt.NDArray[np.int64], size: int, *, strict: bool
+) -> None:
+    if not len(cuts) or cuts[0] != 0 or cuts[-1] != size or first_fall(cuts, strict=strict) > 0:
         raise FormatError(file, name, f"increasing offsets from 0 to {size}", "others")

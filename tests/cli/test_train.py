@@ -93,6 +93,34 @@ def test_counts_are_not_replaced_by_what_is_learnt_from_them(call, text, tmp_pat
     assert firth.Counts.load(folder)
 
 
+@pytest.mark.parametrize("model", ["word2vec", "fasttext"])
+def test_a_text_within_a_budget_gives_the_same_vectors(call, text, tmp_path, model, monkeypatch):
+    budgets, unwatched = [], Corpus.read.__func__
+
+    def read(cls, source, **options):
+        budgets.append((options.get("memory"), options.get("folder")))
+        return unwatched(cls, source, **options)
+
+    monkeypatch.setattr(Corpus, "read", classmethod(read))
+    flags = ["--dim", 4, "--min-count", 2, "--max-vocab", 4, "--threads", 1]
+    if model == "fasttext":
+        flags += ["--buckets", 100]
+    argv = ("train", model, text, *flags)
+    assert call(*argv, "-o", tmp_path / "plain") == (0, "", "")
+    disk = ("--memory", "1 KB", "--folder", tmp_path)
+    assert call(*argv, "-o", tmp_path / "within", *disk) == (0, "", "")
+    assert budgets == [(None, None), ("1 KB", str(tmp_path))]
+    plain, within = (firth.load(tmp_path / name) for name in ("plain", "within"))
+    assert plain.keys == within.keys
+    assert plain.metadata == within.metadata
+    np.testing.assert_array_equal(plain.vectors, within.vectors)
+    code, _, err = call("train", model, "none", "-o", tmp_path / "x", "--memory", "much")
+    assert (code, "train: memory='much' is no amount" in err) == (2, True)
+    code, _, err = call(*argv, "-o", tmp_path / "x", "--memory", 1, "--folder", tmp_path / "none")
+    assert (code, "folder is none that files can be made in" in err) == (1, True)
+    assert not (tmp_path / "x").exists()
+
+
 def test_memory_that_is_no_amount_is_refused_before_the_text_is_read(call, tmp_path):
     code, _, err = call("train", "glove", "no-such-file", "-o", tmp_path / "x", "--memory", "much")
     assert (code, "GloVe: memory='much' is no amount" in err) == (2, True)

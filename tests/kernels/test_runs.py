@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from disks import file_limit, files_in
 from firth import FormatError, _cpu
 from firth.kernels import _runs, cooccurrence
 from firth.kernels._arguments import number_of_bytes
@@ -33,17 +33,6 @@ def same(a, b):
     """Whether two matrices agree in every bit."""
     pairs = [(a.indptr, b.indptr), (a.indices, b.indices), (a.data, b.data)]
     return all(x.dtype == y.dtype and x.tobytes() == y.tobytes() for x, y in pairs)
-
-
-def open_files(folder):
-    """How many open files of this process lie in a folder, though it does not list them."""
-    count = 0
-    for link in Path("/proc/self/fd").iterdir():
-        try:
-            count += folder in link.readlink().parents
-        except FileNotFoundError:  # the listing itself
-            continue
-    return count
 
 
 @contextmanager
@@ -107,7 +96,7 @@ def test_what_fits_stays_in_memory(tmp_path):
     within = cooccurrence(ids, words=WORDS, memory="200 MB", folder=tmp_path, threads=1)
     assert not isinstance(within.data, np.memmap)
     assert within.data.flags.writeable
-    assert open_files(tmp_path) == 0
+    assert files_in(tmp_path) == 0
 
 
 MEASURE = """
@@ -273,17 +262,6 @@ def watched(before):
     return SimpleNamespace(places=_cpu.places, cooccurrence=count, merge_counts=_cpu.merge_counts)
 
 
-@contextmanager
-def file_limit(most):
-    """Let no file grow beyond so many bytes, as on a disk that becomes full."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, old[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, old)
-
-
 @pytest.mark.parametrize("passes", [1, 16])
 def test_a_full_disk_is_an_error_that_says_how_much_is_needed(monkeypatch, passes, tmp_path):
     shares = {"places": 4000, "entries": 50_000, "merged": 80_000, "passes": passes}
@@ -296,7 +274,7 @@ def test_a_full_disk_is_an_error_that_says_how_much_is_needed(monkeypatch, passe
     needed, most = map(int, re.search(message, str(caught.value)).groups())
     assert 300_000 < needed < most
     del caught
-    assert open_files(tmp_path) == 0
+    assert files_in(tmp_path) == 0
 
 
 def test_no_space_left_is_told_apart_from_other_errors(monkeypatch, tmp_path):
@@ -336,11 +314,11 @@ def test_no_file_is_left(monkeypatch, passes, tmp_path):
         assert isinstance(result.data, np.memmap)
         assert not list(tmp_path.iterdir())
         del result
-        assert open_files(tmp_path) == 0
+        assert files_in(tmp_path) == 0
         with pytest.raises(KeyboardInterrupt):
             cooccurrence(ids, progress=interrupt, **asked)
     assert not list(tmp_path.iterdir())
-    assert open_files(tmp_path) == 0
+    assert files_in(tmp_path) == 0
 
 
 KILLED = """

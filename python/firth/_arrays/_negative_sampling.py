@@ -1,4 +1,9 @@
-"""negative_sampling in array code, and its alias table."""
+"""negative_sampling in array code, and its alias table.
+
+Tiles of a few centres that share negatives are trained many at a time. Scores, errors and steps are
+three stacks of small matrix products: the inputs of a tile against the targets of all its pairs,
+with a mask that says which are whose, and against its negatives.
+"""
 
 import importlib
 import time
@@ -7,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from firth._arrays._passage import STRETCH, Corpus, Passage, Stop
+from firth._arrays._rows import Rows, Sums
 from firth._backend import Doubles, Floats, Ids, Longs
-from firth._random import STREAM_NEGATIVE, STREAM_POSITION, draw_pairs
 
 
 def alias_table(*, weights: Doubles) -> Ids:
@@ -27,70 +33,151 @@ def alias_table(*, weights: Doubles) -> Ids:
     return table
 
 
-def _softplus(xp: Any, scores: Any) -> Any:
-    return xp.maximum(scores, 0) + xp.log1p(xp.exp(-xp.abs(scores)))
+_FLOATS = 1 << 22  # that a batch of tiles takes, about; twice as many wait to be added
 
 
-def _keep(xp: Any, ids: Any, keep: Any, window: int, seed: int, epoch: int) -> tuple[Any, Any]:
-    """Return the positions that subsampling keeps and how far each one's company reaches."""
-    kept, reaches = [], []
-    for begin in range(0, len(ids), 2**20):
-        at = xp.arange(begin, min(len(ids), begin + 2**20), dtype=xp.uint64)
-        chance, size = draw_pairs(xp, seed, STREAM_POSITION, epoch, at)
-        stays = chance <= keep[ids[begin : begin + 2**20]]
-        kept.append(at[stays].astype(xp.int64))
-        reaches.append(1 + (size[stays] * xp.uint64(window) >> xp.uint64(32)).astype(xp.int64))
-    return xp.concatenate(kept), xp.concatenate(reaches)
+class _Pass:
+    """Tables on their way through a corpus."""
 
+    def __init__(
+        self,
+        corpus: Corpus,
+        input: Any,
+        output: Any,
+        bags: tuple[Any, Any],
+        negative: int,
+        cbow: bool,
+    ) -> None:
+        xp, dim = corpus.xp, input.shape[1]
+        room = max(1, 2 * _FLOATS // dim)
+        self.xp, self.corpus, self.output = xp, corpus, output
+        self.rows = Rows(xp, input, *bags, room)
+        self.cbow, self.negative = cbow, negative
+        self.input_steps, self.output_steps = Sums(xp, room), Sums(xp, room)
+        self.loss, self.pairs, self.kept = 0.0, 0, 0
 
-def _noise_words(xp: Any, noise: Any, seed: int, epoch: int, numbers: Any) -> Any:
-    first, second = draw_pairs(xp, seed, STREAM_NEGATIVE, epoch, numbers)
-    column = (first * xp.uint64(len(noise)) >> xp.uint64(32)).astype(xp.int64)
-    return xp.where(second <= noise[column, 0], column, noise[column, 1].astype(xp.int64))
+    def around(self, passage: Passage, first: int, last: int) -> tuple[int, int]:
+        """Return how far on either side company of the tiles [first, last) can be."""
+        if len(self.corpus.sources):
+            return 0, 0
+        xp = self.xp
+        begin, end = (
+            int(passage.first[first]),
+            int(passage.first[last - 1] + passage.count[last - 1]),
+        )
+        far = xp.stack([passage.left[begin:end].max(), passage.right[begin:end].max()]).tolist()
+        return far[0], far[1]
 
+    def tiles(self, around: tuple[int, int]) -> int:
+        """Return how many tiles make a batch."""
+        lanes, shared, dim = self.corpus.lanes, self.corpus.shared, self.output.shape[1]
+        company = lanes + sum(around)
+        floats = (3 * lanes + 3 * (company + shared)) * dim
+        floats += (company + shared) * 6 * lanes + company * shared
+        return int(max(1, _FLOATS // floats))
 
-class _Rows:
-    """The rows of the input that words are: row w, or those of bag w."""
-
-    def __init__(self, input: Any, offsets: Any, ids: Any) -> None:
-        self.xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
-        self.input, self.offsets, self.ids = input, offsets, ids
-
-    def sizes(self, words: Any) -> Any:
-        """Return (words,) how many rows each is."""
-        if not len(self.offsets):
-            return self.xp.ones(len(words), np.float32)
-        return (self.offsets[words + 1] - self.offsets[words]).astype(np.float32)
-
-    def shares(self, words: Any) -> Any:
-        """Return (words, 1) what makes a mean of a sum."""
-        return 1 / self.xp.maximum(self.sizes(words), np.float32(1))[:, None]
-
-    def sums(self, words: Any) -> Any:
-        """Return (words, dim) the sum of each one's rows, added in their order."""
-        if not len(self.offsets):
-            return self.input[words]
-        sums = self.xp.zeros((len(words), self.input.shape[1]), np.float32)
-        for some, rows in self._steps(words):
-            sums[some] += self.input[rows]
-        return sums
-
-    def add(self, words: Any, steps: Any) -> None:
-        """Add the step of each word to all its rows."""
-        if not len(self.offsets):
-            self.xp.add.at(self.input, words, steps)
+    def round(self, passage: Passage, first: int, last: int, lr: Any) -> Iterator[float]:
+        """Train the tiles [first, last) in batches; yield which share of them is done."""
+        if first == last:
             return
-        for some, rows in self._steps(words):
-            self.xp.add.at(self.input, rows, steps[some])
+        around = self.around(passage, first, last)
+        size = self.tiles(around)
+        for begin in range(first, last, size):
+            end = min(last, begin + size)
+            self.train(passage, begin, end, around, lr[begin:end])
+            yield (end - first) / (last - first)
 
-    def _steps(self, words: Any) -> Iterator[tuple[Any, Any]]:
-        """Yield which words have a first row, and that; then which have a second, and so on."""
-        begins, ends = self.offsets[words], self.offsets[words + 1]
-        active = self.xp.flatnonzero(begins < ends)
-        while len(active):
-            yield active, self.ids[begins[active]].astype(np.int64)
-            begins = begins + 1
-            active = active[begins[active] < ends[active]]
+    def train(
+        self, passage: Passage, first: int, last: int, around: tuple[int, int], lr: Any
+    ) -> None:
+        """Let the steps of the tiles [first, last) wait, all taken from the tables as they are."""
+        xp, corpus, size = self.xp, self.corpus, len(passage.at)
+        lane = xp.arange(corpus.lanes)
+        index = passage.first[first:last, None] + lane
+        live = lane < passage.count[first:last, None]
+        index = xp.minimum(index, size - 1)
+        own = passage.words[index]  # (tiles, lanes)
+        one = xp.eye(corpus.lanes, dtype=xp.float32)
+        if len(corpus.sources):
+            mask = live[:, :, None] * one
+        else:
+            column = xp.arange(corpus.lanes + sum(around))
+            company = passage.words[
+                xp.clip(passage.first[first:last, None] - around[0] + column, 0, size - 1)
+            ]
+            distance = column - around[0] - lane[:, None]
+            mask = (-passage.left[index][:, :, None] <= distance) & (distance != 0)
+            mask &= (distance <= passage.right[index][:, :, None]) & live[:, :, None]
+            mask = mask.astype(xp.float32)  # (tiles, lanes, company)
+        if self.cbow:
+            some = mask.max(axis=2, keepdims=True)
+            rows = (mask * self.rows.sizes(company)[:, None, :]).sum(axis=2, keepdims=True)
+            inputs = (mask @ self.rows.sums(company)) / xp.maximum(rows, 1)
+            targets, seen = own, some * one
+        else:
+            inputs = self.rows.means(passage.inputs[index])
+            inputs = xp.where(live[:, :, None], inputs, xp.float32(0))
+            targets, seen = (own if len(corpus.sources) else company), mask
+        error = self.step(passage, first, last, inputs, targets, seen, lr)
+        if self.cbow:
+            used = mask.any(axis=1)
+            self.input_steps.add(company[used], (mask.transpose(0, 2, 1) @ error)[used])
+        else:
+            self.input_steps.add(passage.inputs[index][live], error[live])
+
+    def step(
+        self, passage: Passage, first: int, last: int, inputs: Any, targets: Any, seen: Any, lr: Any
+    ) -> Any:
+        """Return (tiles, lanes, dim) the errors of inputs; the steps of the output wait.
+
+        ``targets`` is (tiles, many) and ``seen`` (tiles, lanes, many), how often each is a pair.
+        """
+        xp, weights = self.xp, seen
+        used = seen.any(axis=1)  # what is nobody's target would only lie in the way of the others
+        sides = xp.full(targets.shape[1], -1, xp.float32)
+        if self.negative:
+            noise = passage.negatives(first, last)
+            same = (targets[:, :, None] == noise[:, None, :]).astype(xp.float32)
+            apart = seen.sum(axis=2, keepdims=True) - seen @ same
+            ratio = self.negative / self.corpus.shared
+            weights = xp.concatenate([seen, apart * xp.float32(ratio)], axis=2)
+            targets = xp.concatenate([targets, noise], axis=1)
+            used = xp.concatenate([used, xp.ones(noise.shape, bool)], axis=1)
+            sides = xp.concatenate([sides, xp.ones(self.corpus.shared, xp.float32)])
+        rows = self.output[targets]
+        wrong = (inputs @ rows.transpose(0, 2, 1)) * sides
+        small = xp.exp(-xp.abs(wrong))
+        lost = (weights * (xp.maximum(wrong, 0) + xp.log1p(small))).sum(axis=2, dtype=xp.float64)
+        chance = xp.where(wrong > 0, xp.float32(1), small) / (1 + small)  # s(wrong)
+        steps = weights * chance * (-lr[:, None, None] * sides)
+        error = steps @ rows
+        fine = xp.isfinite(lost) & xp.isfinite(error).all(axis=2)
+        sums = xp.stack([lost.sum(), seen.sum(dtype=xp.float64), fine.all().astype(xp.float64)])
+        loss, pairs, all_fine = sums.tolist()  # one wait for the device, not three
+        if not all_fine:
+            tile = first + int(xp.argmin(fine.all(axis=1)))
+            raise Stop(blown_up=int(passage.begins[tile]))
+        self.loss += loss
+        self.pairs += int(pairs)
+        self.output_steps.add(targets[used], (steps.transpose(0, 2, 1) @ inputs)[used])
+        return error
+
+    def apply(self) -> None:
+        """Add what waits to the tables."""
+        if self.output_steps.waiting:
+            words, steps = self.output_steps.take()
+            self.output[words] += steps
+        if self.input_steps.waiting:
+            self.rows.add(*self.input_steps.take())
+
+
+def _stretches(first: int, last: int, unit: int, piece: int) -> Iterator[tuple[int, int]]:
+    """Yield stretches of tokens, each of whole units or within one."""
+    outer = max(unit, STRETCH // unit * unit)
+    inner = outer if unit <= STRETCH else max(1, STRETCH // piece) * piece
+    for begin in range(first, last, outer):
+        end = min(last, begin + outer)
+        yield from ((at, min(end, at + inner)) for at in range(begin, end, inner))
 
 
 def negative_sampling(
@@ -121,108 +208,39 @@ def negative_sampling(
     isa: str,
     progress: Callable[[int, float, int], object] | None,
 ) -> tuple[float, int, int, int, int]:
-    """Train piece by piece: all blocks of a piece take their steps from one state of the tables."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for below
-        return _negative_sampling(
-            input, output, ids, offsets, bag_offsets, bag_ids, keep, noise, window, negative, cbow,
-            block, shared, piece, seed, epoch, lr_begin, lr_end, progress,
-        )  # fmt: skip
+    """Train in rounds: all blocks of a round take their steps from one state of the tables.
 
+    Without rounds, each piece is one. Tables, loss and counts are then what the oracle defines, up
+    to rounding. The same call gives the same bits, and a pass those of its parts in turn: steps are
+    added in a fixed order. On a device that holds as far as its matrix products repeat themselves,
+    which cuBLAS promises for one stream on one kind of GPU. Of the round that meets a number which
+    is not finite nothing is added.
 
-def _negative_sampling(
-    input: Any, output: Any, ids: Any, offsets: Any, bag_offsets: Any, bag_ids: Any,
-    keep: Any, noise: Any, window: int, negative: int, cbow: bool, block: int, shared: int,
-    piece: int, seed: int, epoch: int, lr_begin: float, lr_end: float,
-    progress: Callable[[int, float, int], object] | None,
-) -> tuple[float, int, int, int, int]:  # fmt: skip
+    Memory does not grow with the corpus, the round, the piece or the block: beside the steps of all
+    rows that a round works on, it is some 100 to 200 MB, or more where the rows of a single tile
+    are. A tile of 32 centres costs what 32 + 2 * window targets and ``shared`` negatives cost each.
+    """
     xp: Any = np if isinstance(input, np.ndarray) else importlib.import_module("cupy")
-    none = -1
-    if len(ids) == 0:
-        return 0.0, 0, 0, none, none
-    if int(ids.max()) >= len(output):
-        return 0.0, 0, 0, none, int(xp.argmax(ids >= len(output)))
-    rows_of = _Rows(input, bag_offsets, bag_ids)
-    kept, reaches = _keep(xp, ids, keep, window, seed, epoch)
-    if len(kept) == 0:
-        return 0.0, 0, 0, none, none
-    words = ids[kept].astype(xp.int64)
-    sentence = xp.searchsorted(offsets, kept, side="right")
-    begins, ends = (xp.searchsorted(kept, offsets[sentence - side]) for side in (1, 0))
-    loss, pairs, told = 0.0, 0, time.monotonic()
-    for begin in range(0, len(ids), piece):
-        first, last = (int(i) for i in xp.searchsorted(kept, xp.asarray([begin, begin + piece])))
-        if first == last:
-            continue
-        centres = xp.arange(first, last)
-        others = []  # for each distance: the company's words, and which centres have such company
-        for distance in [*range(-window, 0), *range(1, window + 1)]:
-            at = centres + distance
-            valid = (abs(distance) <= reaches[first:last]) & (at >= begins[first:last])
-            valid &= at < ends[first:last]
-            if bool(valid.any()):
-                others.append((words[xp.clip(at, 0, len(words) - 1)], valid))
-        count = sum(
-            (valid.astype(xp.float32) for _, valid in others), xp.zeros(len(centres), xp.float32)
-        )
-        blocks = -(-len(centres) // block)
-        base = (begin + xp.arange(blocks, dtype=xp.uint64)[:, None] * xp.uint64(block)) * xp.uint64(
-            shared
-        )
-        numbers = base + xp.arange(shared, dtype=xp.uint64)
-        negatives = _noise_words(xp, noise, seed, epoch, numbers)
-        mine = negatives[xp.arange(len(centres)) // block]  # (centres, shared)
-        own = words[first:last]
-        lr = xp.float32(lr_begin + (lr_end - lr_begin) * begin / len(ids))
-        if cbow:
-            left = xp.zeros((len(own), input.shape[1]), np.float32)
-            rows = xp.zeros_like(count)
-            for word, valid in others:
-                left += rows_of.sums(word) * valid[:, None]
-                rows += rows_of.sizes(word) * valid
-            left = left / xp.maximum(rows, 1)[:, None]
-            targets = [(own, count > 0)]
-        else:
-            left, targets = rows_of.sums(own) * rows_of.shares(own), others
-        weights = sum((valid.astype(xp.float32) for _, valid in targets), xp.zeros_like(count))[
-            :, None
-        ]
-        weights = weights - sum(
-            ((w[:, None] == mine) & v[:, None] for w, v in targets), xp.zeros(1)
-        )
-        weights = (weights * (negative / shared)).astype(xp.float32)
-
-        padded = xp.zeros((blocks * block, left.shape[1]), dtype=xp.float32)
-        padded[: len(centres)] = left
-        padded = padded.reshape(blocks, block, -1)
-        rows_of_noise = output[negatives]  # (blocks, shared, dim)
-        scores = (padded @ rows_of_noise.transpose(0, 2, 1)).reshape(-1, shared)[: len(centres)]
-        part = float((weights * _softplus(xp, scores)).sum(dtype=xp.float64))
-        steps = xp.zeros((blocks * block, shared), dtype=xp.float32)
-        steps[: len(centres)] = -lr * weights * xp.exp(-_softplus(xp, -scores))
-        steps = steps.reshape(blocks, block, shared)
-        error = (steps @ rows_of_noise).reshape(blocks * block, -1)[: len(centres)]
-        noise_steps = steps.transpose(0, 2, 1) @ padded
-        target_steps = []
-        for word, valid in targets:
-            rows = output[word]
-            score = (left * rows).sum(axis=1)
-            part += float((valid * _softplus(xp, -score)).sum(dtype=xp.float64))
-            step = lr * valid * xp.exp(-_softplus(xp, score))
-            error += step[:, None] * rows
-            target_steps.append((word, step.astype(xp.float32)))
-        if not np.isfinite(part) or not bool(xp.isfinite(error).all()):
-            return loss, pairs, len(kept), begin, none
-        for word, step in target_steps:
-            xp.add.at(output, word, step[:, None] * left)
-        xp.add.at(output, negatives.reshape(-1), noise_steps.reshape(-1, left.shape[1]))
-        if cbow:
-            for word, valid in others:
-                rows_of.add(word[valid], error[valid])
-        else:
-            rows_of.add(own, error)
-        loss += part
-        pairs += int((count > 0).sum() if cbow else count.sum())
-        if progress is not None and time.monotonic() - told > 0.05:
-            told = time.monotonic()
-            progress(min(len(ids), begin + piece), loss, pairs)
-    return loss, pairs, len(kept), none, none
+    corpus = Corpus(
+        xp, ids, sources, offsets, keep, noise, window, block, shared, piece, seed, epoch
+    )
+    run = _Pass(corpus, input, output, (bag_offsets, bag_ids), negative, cbow)
+    unit, told = round or piece, time.monotonic()
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for
+            for begin, end in _stretches(first, last, unit, piece):
+                passage = Passage(corpus, begin, end)
+                run.kept += passage.kept
+                slope = (lr_end - lr_begin) / len(ids)
+                lr = (lr_begin + slope * passage.begins).astype(np.float32)
+                for r_begin, r_end, t_begin, t_end in passage.rounds(begin, end, unit):
+                    for done in run.round(passage, t_begin, t_end, lr):
+                        if progress is not None and time.monotonic() - told > 0.05:
+                            told = time.monotonic()
+                            tokens = r_begin - first + int((r_end - r_begin) * done)
+                            progress(tokens, run.loss, run.pairs)
+                    if r_end % unit == 0 or r_end == last:
+                        run.apply()
+    except Stop as stop:
+        return run.loss, run.pairs, run.kept, stop.blown_up, stop.unknown
+    return run.loss, run.pairs, run.kept, -1, -1

@@ -99,9 +99,19 @@ def _fold(a: Hashes, b: Hashes) -> Hashes:
 
 
 class WordCounter:
-    """What ``_cpu.WordCounter`` does, with a dict."""
+    """What ``_cpu.WordCounter`` does, with a dict; all of it in memory, whatever the budget."""
 
-    def __init__(self, *, threads: int, isa: str, seed: int, max_words: int) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int,
+        isa: str,
+        seed: int,
+        max_words: int,
+        memory: int = 0,
+        files: tuple[()] | tuple[int, int, int] = (),
+        folder: bytes = b"",
+    ) -> None:
         self.max_words = max_words
         self.tokens = 0
         self._counts: Counter[bytes] = Counter()

@@ -26,6 +26,7 @@ MODELS = {
     "glove": ("firth.models.glove", "GloVe"),
 }
 COUNTING = {"glove", "ppmi"}
+READING = {"word2vec", "fasttext"}  # that read a text as often as they have epochs
 # What a model is with --supervised: one that learns labels.
 SUPERVISED = {"fasttext": ("firth.models.fasttext_classifier", "FastTextClassifier")}
 FLAG = "--supervised"
@@ -86,6 +87,12 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
         if "checkpoint" in taken:
             text = "folder to save to after each epoch; training goes on from what is there"
             parser.add_argument("--checkpoint", metavar="PATH", help=text)
+        if name in READING:
+            text = 'what the ids of the text may take, as in "2 GB"; what does not fit goes to the '
+            text += "disk (default: no limit)"
+            parser.add_argument("--memory", metavar="BYTES", help=text)
+            text = "where on the disk (default: that of temporary files)"
+            parser.add_argument("--folder", metavar="PATH", help=text)
         flags.progress(parser)
         flags.common(parser, json="a summary")
         flags.add_fields(parser.add_argument_group("the model"), model)
@@ -101,6 +108,10 @@ def run(options: argparse.Namespace) -> int:
     """Train and write."""
     try:
         model = flags.from_options(model_of(options.model), options)
+        if getattr(options, "memory", None) is not None:
+            from firth.kernels._arguments import number_of_bytes
+
+            number_of_bytes("train", "memory", options.memory)
     except (TypeError, ValueError) as error:
         options.usage(str(error))
     if options.json and options.output == "-":
@@ -116,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
             options.usage("--checkpoint and -o cannot be the same folder")
     start = time.perf_counter()
     with Interrupts() as interrupts:
-        source = source_of(options.model, options.input)
+        source = within(options, model, source_of(options.model, options.input))
         embedding = trained(model, source, progress=options.progress, **more)
         with interrupts.deferred():
             destination.write(embedding)
@@ -148,6 +159,23 @@ def source_of(model: str, text: str) -> object:
     from firth.counts import Counts
 
     return Counts.load(text)
+
+
+def within(options: argparse.Namespace, model: Any, source: object) -> object:
+    """Return a text as a corpus within the budget, or as it is if none was asked for."""
+    if getattr(options, "memory", None) is None:
+        return source
+    from firth.corpus import Corpus
+
+    return Corpus.read(
+        source,
+        min_count=model.min_count,
+        max_vocab=model.max_vocab,
+        memory=options.memory,
+        folder=options.folder,
+        threads=model.threads,
+        progress=options.progress,
+    )
 
 
 def trained(model: Any, source: object, **options: Any) -> "Embedding":

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+_STEP = 1 << 16  # numbers looked at together
 _UNITS = {"": 1, "b": 1}
 _UNITS |= {f"{letter}b": 1000**i for i, letter in enumerate("kmgt", 1)}
 _UNITS |= {f"{letter}ib": 1024**i for i, letter in enumerate("kmgt", 1)}
@@ -175,12 +176,24 @@ def rising(function: str, name: str, array: Any, last: int) -> None:
     if len(array) == 0 or int(array[0]) != 0 or int(array[-1]) != last:
         ends = f"from {int(array[0])} to {int(array[-1])}" if len(array) else "nowhere"
         raise ValueError(f"{function}: {name} goes {ends}, expected from 0 to {last}")
-    falls = array[1:] < array[:-1]
-    if bool(falls.any()):
-        place = int(falls.argmax()) + 1
+    place = first_fall(array)
+    if place > 0:
         raise ValueError(
             f"{function}: {name}[{place}] is {array[place]}, below the {array[place - 1]} before it"
         )
+
+
+def first_fall(array: Any, *, strict: bool = False) -> int:
+    """Return the first place whose number is below the one before it, or -1; equal, if strict.
+
+    They are looked at a part at a time: offsets of many sentences may lie on a disk.
+    """
+    for first in range(0, len(array) - 1, _STEP):
+        some = array[first : first + _STEP + 1]
+        falls = some[1:] <= some[:-1] if strict else some[1:] < some[:-1]
+        if bool(falls.any()):
+            return first + int(falls.argmax()) + 1
+    return -1
 
 
 def dtype_of(function: str, dtype: Any, choices: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:

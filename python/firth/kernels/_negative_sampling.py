@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
+from firth.kernels._arguments import first_fall, first_outside, part_of
 from firth.kernels._subwords import Bags, bags_of, check_bags
 
 _NO_IDS = np.zeros(0, np.uint32)
@@ -138,37 +139,36 @@ def _checked(bags: Bags, words: int | None, rows: int) -> Bags:
     return bags
 
 
-def _check_sources(sources: Ids, ids: Ids, rows: int, cbow: bool) -> None:
+def _check_sources(
+    sources: Ids, tokens: int, part: tuple[int, int], inputs: int, what: str, cbow: bool
+) -> None:
+    if cbow:
+        raise ValueError(
+            "negative_sampling: cbow=True is not for sources: pairs have no company to average"
+        )
     _check_array(sources, "sources", np.uint32, 1)
-    if len(sources) != len(ids):
+    if len(sources) != tokens:
         raise ValueError(
             f"negative_sampling: sources has {len(sources)} entries, expected one for each of the "
-            f"{len(ids)} ids"
+            f"{tokens} ids"
         )
-    if len(sources) and int(sources.max()) >= rows:
+    place = part[0] + first_outside(sources[slice(*part)], 0, inputs)
+    if place >= part[0]:
         raise ValueError(
-            f"negative_sampling: sources[{int(sources.argmax())}] is {int(sources.max())}, "
-            f"expected an input below {rows}"
+            f"negative_sampling: sources[{place}] is {sources[place]}, expected one of the "
+            f"{inputs} {what}"
         )
-    if cbow:
-        raise ValueError("negative_sampling: cbow=True has windows, but sources are pairs")
 
 
-def _part(part: tuple[int, int] | None, unit: int, tokens: int) -> tuple[int, int]:
-    if part is None:
-        return 0, tokens
-    try:
-        first, last = (operator.index(end) for end in part)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"negative_sampling: part={part!r} is not a pair of whole numbers"
-        ) from None
-    if not 0 <= first <= last <= tokens or first % unit or (last % unit and last != tokens):
-        raise ValueError(
-            f"negative_sampling: part={part} is not between 0 and the {tokens} tokens, cut at "
-            f"multiples of {unit}"
-        )
-    return first, last
+def _part(part: object, unit: int, name: str, tokens: int) -> tuple[int, int]:
+    first, last = part_of("negative_sampling", part, tokens)
+    for end in (first, last):
+        if end % unit and end != tokens:
+            raise ValueError(
+                f"negative_sampling: part=({first}, {last}) cuts at {end}, expected multiples of "
+                f"{name}={unit} or the {tokens} tokens' end"
+            )
+    return (first, last) if first < last else (0, 0)
 
 
 def negative_sampling(
@@ -200,8 +200,8 @@ def negative_sampling(
     """Train skip-gram or CBOW vectors with negative sampling, one pass over a corpus, in place.
 
     Blocks of ``block`` centres share ``shared`` negatives, each weighing ``negative / shared``:
-    the expected gradient is that of ``negative`` private ones. Threads update rows without locks.
-    The definition is in ``cpp/include/firth/negative_sampling.h``.
+    the expected gradient is that of ``negative`` private ones. Threads update rows without locks,
+    unless there are rounds. The definition is in ``cpp/include/firth/negative_sampling.h``.
 
     Parameters
     ----------
@@ -217,9 +217,10 @@ def negative_sampling(
     noise
         From :func:`noise`.
     sources
-        (tokens,) uint32: explicit pairs. Token t is then the input ``sources[t]`` and the target
-        ``ids[t]``, once; windows and sentences mean nothing, and ``input`` may have any number of
-        rows (edges of a graph, users and items).
+        (tokens,) uint32: explicit pairs, such as edges of a graph, or users and items. Token t is
+        then one pair, the input ``sources[t]`` and the target ``ids[t]``; windows and sentences
+        mean nothing, ``keep`` is that of targets, and ``input`` may have any number of rows, or
+        ``bags`` any number of bags. Not with ``cbow``.
     bags
         For each word rows of ``input``, as :class:`Bags` of (words + 1,) int64 offsets and uint32
         ids. A word is then the mean of its rows (the company of CBOW that of all rows of its
@@ -228,7 +229,7 @@ def negative_sampling(
     window
         Largest distance of company, in kept tokens; each centre draws its own from 1 to this.
     negative
-        Noise words a pair, in expectation; 0 is an error, since nothing would be learnt apart.
+        Noise words a pair, in expectation. 0: none, so that nothing keeps vectors apart.
     cbow
         The company predicts the centre, instead of the centre its company.
     seed, epoch
@@ -245,16 +246,18 @@ def negative_sampling(
         Tokens a task; an even number.
     round
         0: steps are added as they are found; with several threads results vary a little. A multiple
-        of ``piece``: so many tokens see one state of the tables, and their steps are added in
-        order: the same bits on any number of threads.
+        of ``piece``: so many tokens see one state of the tables, and their steps are then added in
+        order, which makes the tables the same, bit for bit, on any number of threads. Array code
+        works in rounds always, of ``piece`` tokens for 0.
     part
-        Train the tokens [first, last) of the corpus alone, as a whole pass would: both are
-        multiples of ``round``, or of ``piece`` without rounds, or the end. None: all.
+        Train the tokens [first, last) of the corpus alone, as the whole pass does when it comes to
+        them: with the same draws, company and learning rate. Both are multiples of ``round``, or
+        of ``piece`` without rounds, or the corpus' end. None: all.
     threads
         None: as many as :func:`firth.set_num_threads` says.
     progress
-        Called about every 50 ms with (tokens done, loss so far, pairs so far); what it raises
-        stops the pass.
+        Called about every 50 ms with (tokens done, loss so far, pairs so far) of this call; what it
+        raises stops the pass.
 
     Returns
     -------
@@ -263,9 +266,21 @@ def negative_sampling(
     Raises
     ------
     FloatingPointError
-        A score was infinite or not a number; the block that met it was not applied.
+        A score was infinite or not a number; the block that met it, or its round, was not applied.
     ValueError, TypeError
         An argument is out of its range, or an array has another shape or dtype.
+
+    Examples
+    --------
+    Users 0 and 1 met items 2 and 0 of three; what met moves together:
+
+    >>> import numpy as np
+    >>> users, items = np.ones((2, 4), np.float32), np.zeros((3, 4), np.float32)
+    >>> met, by = np.array([2, 0], np.uint32), np.array([0, 1], np.uint32)
+    >>> done = negative_sampling(users, items, met, np.array([0, 2]), sources=by, negative=0,
+    ...                          keep=keep_chances([1, 0, 1], 0), noise=noise([1, 0, 1]), lr=(1, 1))
+    >>> done.pairs, items[:, 0].tolist()
+    (2, [0.5, 0.0, 0.5])
 
     References
     ----------
@@ -299,11 +314,11 @@ def negative_sampling(
             f"negative_sampling: noise has word {noise[:, 1].max()}, expected words below {words}"
         )
     sound = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == len(ids)
-    if not sound or not bool((offsets[1:] >= offsets[:-1]).all()):
+    if not sound or first_fall(offsets) > 0:
         raise ValueError(f"negative_sampling: offsets must rise from 0 to the {len(ids)} tokens")
     for name, value, least, most in (
         ("window", window, 1, 10_000),
-        ("negative", negative, 1, 10_000),
+        ("negative", negative, 0, 10_000),
         ("epoch", epoch, 0, 2**32 - 1),
         ("seed", seed, 0, 2**64 - 1),
         ("block", block, 1, 4096),
@@ -333,12 +348,13 @@ def negative_sampling(
         raise TypeError(f"negative_sampling: cbow={cbow!r} is not False or True")
     if round % piece:
         raise ValueError(f"negative_sampling: round={round} is not a multiple of piece={piece}")
+    first, last = _part(part, round or piece, "round" if round else "piece", len(ids))
+    arrays = [input, output, ids, offsets]
     if sources is not None:
-        _check_sources(sources, ids, len(input) if bags is None else len(bag_offsets) - 1, cbow)
-    first, last = _part(part, round or piece, len(ids))
-    loss, pairs, kept, blown_up, unknown = backend_of(
-        input, output, ids, offsets, backend=backend
-    ).negative_sampling(
+        what, inputs = ("rows", len(input)) if bags is None else ("bags", len(bag_offsets) - 1)
+        _check_sources(sources, len(ids), (first, last), inputs, what, cbow)
+        arrays.append(sources)
+    loss, pairs, kept, blown_up, unknown = backend_of(*arrays, backend=backend).negative_sampling(
         input=input,
         output=output,
         ids=ids,
@@ -354,7 +370,7 @@ def negative_sampling(
         block=block,
         shared=shared,
         piece=piece,
-        round=round,
+        round=min(round, -(-(last - first) // piece) * piece),  # more would be room for nothing
         first=first,
         last=last,
         seed=seed,

@@ -139,8 +139,8 @@ class Program:
     suffix = ""
     flags = ("size", "window", "negative", "sample", "min-count", "iter", "alpha")
 
-    def __init__(self, name, path, *own, cbow=False):
-        self.name, self.cbow = name, cbow
+    def __init__(self, name, path, *own, cbow=False, epochs=2):
+        self.name, self.cbow, self._epochs = name, cbow, epochs
         self._path, self._own = Path(path).absolute(), own
         if not self._path.is_file():
             sys.exit(f"word2vec: there is no program {path}")
@@ -158,9 +158,14 @@ class Program:
         return [*files, *kind, "-binary", 1, "-threads", 1, "-debug", 0]
 
     def epoch(self, job, lesson):
-        """Time a run of two epochs less one of one: a program also reads, begins and writes."""
-        spent = [run(self._command(job, lesson, epochs), job.folder).cpu for epochs in (1, 2)]
-        return spent[1] - spent[0]
+        """Time an epoch: a run of several less a run of one, for it also reads, begins and writes.
+
+        Where an epoch is short beside all that, several are needed to see it.
+        """
+        one, several = (
+            run(self._command(job, lesson, epochs), job.folder).cpu for epochs in (1, self._epochs)
+        )
+        return (several - one) / (self._epochs - 1)
 
     def trained(self, job, lesson):
         """Return vectors; the line's end, which is a word to these programs, is left out."""
@@ -205,9 +210,9 @@ def peers(options, cbow=False):
         found.append(Program("word2vec.c", options.word2vec, cbow=True))
     batch = ("-batch-size", 2 * SETTINGS["window"] + 1)
     if options.pword2vec and not cbow:
-        found.append(Program("pWord2Vec", options.pword2vec, *batch))
+        found.append(Program("pWord2Vec", options.pword2vec, *batch, epochs=5))
     if options.psgnscc and not cbow:
-        found.append(Program("pSGNScc", options.psgnscc, *batch))
+        found.append(Program("pSGNScc", options.psgnscc, *batch, epochs=5))
     if options.fasttext:
         found.append(FastText("fastText", options.fasttext, cbow=True))
     return found

@@ -10,8 +10,8 @@ fastText, without n-grams. All run on one thread of one core.
 
 Speed is measured on the first N tokens, all in turn, and told as words of the text in the
 vocabulary per CPU second; a figure is the median, so that other work on the machine counts as
-little as it can. Of a program it is a run of two epochs less a run of one. Before, vectors of all
-must be finite, of the same words, and about as similar to each other.
+little as it can. Of a program it is a run of several epochs less a run of one. Before that, vectors
+of all must be finite, of the same words, and about as similar to each other.
 
 With --seeds, all are trained on the whole text that many times, five epochs, and evaluated on the
 files in FOLDER (wordsim/ and analogy/ in it), analogies among the 30 000 most frequent words.

@@ -20,6 +20,7 @@ namespace {
    scan,                                          \
    other::tokens,                                 \
    sampling::negative_sampling,                   \
+   sampling::merge_steps,                         \
    sampling::add_steps,                           \
    other::newlines,                               \
    other::subwords,                               \

@@ -145,6 +145,7 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
              py::arg("isa"));
   bind_cooccurrence(module);
   bind_glove(module);
+  bind_negative_sampling(module);
   bind_subwords(module);
   module.def("devices", &devices);
   module.def("runtime_version", &runtime_version);

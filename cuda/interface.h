@@ -89,6 +89,7 @@ T* data(const Interface& view) {
 // One per contract header that has no place in bindings.cc, in bindings_<word>.cc.
 void bind_cooccurrence(py::module_& module);
 void bind_glove(py::module_& module);
+void bind_negative_sampling(py::module_& module);
 void bind_subwords(py::module_& module);
 
 }  // namespace firth::cuda

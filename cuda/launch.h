@@ -27,22 +27,30 @@ inline unsigned blocks(i64 tasks, i64 threads) {
 
 // Queues a kernel and reports a launch that was refused; it does not wait for the kernel. A function, not <<<>>>: so
 // the kernels' text is plain C++, which tests/cpp/cuda runs on the host.
+// Each block gets `bytes` of shared memory beside what its kernel declares.
 template <class... Parameters, class... Arguments>
-void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, cudaStream_t stream,
-            Arguments... arguments) {
+void launch_with(i64 bytes, const char* name, void (*kernel)(Parameters...), dim3 grid, int threads,
+                 cudaStream_t stream, Arguments... arguments) {
   cudaLaunchConfig_t how{};
   how.gridDim = grid;
   how.blockDim = dim3(static_cast<unsigned>(threads));
+  how.dynamicSmemBytes = static_cast<std::size_t>(bytes);
   how.stream = stream;
   check(cudaLaunchKernelEx(&how, kernel, arguments...), name);
 }
-
-inline i64 multiprocessors() {
-  int device = 0, count = 1;
-  check(cudaGetDevice(&device), "current device");
-  check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "multiprocessors");
-  return count;
+template <class... Parameters, class... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), dim3 grid, int threads, cudaStream_t stream,
+            Arguments... arguments) {
+  launch_with(0, name, kernel, grid, threads, stream, arguments...);
 }
+
+inline i64 attribute(cudaDeviceAttr which, const char* what) {
+  int device = 0, value = 1;
+  check(cudaGetDevice(&device), "current device");
+  check(cudaDeviceGetAttribute(&value, which, device), what);
+  return value;
+}
+inline i64 multiprocessors() { return attribute(cudaDevAttrMultiProcessorCount, "multiprocessors"); }
 
 // Memory from the stream's pool, given back in stream order: neither end waits for the device.
 template <class T>

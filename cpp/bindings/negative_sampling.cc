@@ -55,6 +55,7 @@ struct Pass {
   int workers;
   std::vector<std::unique_ptr<void, Free>> scratch;
   Report report;
+  std::size_t inputs;  // words that inputs can be
 
   i64 tokens(i64 end) const { return std::min(args.tokens, end * args.piece) - pieces.begin * args.piece; }
 
@@ -94,6 +95,7 @@ struct Pass {
     const i64 piece_bytes = blocks_of_piece(args) * slot_bytes(args);
     const auto slots = room(most * static_cast<std::size_t>(piece_bytes), args, "rounds");
     std::vector<i64> blocks(most);
+    std::vector<float*> input_sums(inputs, nullptr), target_sums(static_cast<std::size_t>(args.output.rows), nullptr);
     Outcome all{0, 0, 0, -1, -1};
     i64 begin = pieces.begin;
     const auto tell = [&] { report(tokens(begin), all.loss, all.pairs); };
@@ -102,7 +104,7 @@ struct Pass {
       const i64 count = std::min(size, pieces.end - begin);
       std::vector<Outcome> outcomes(static_cast<std::size_t>(count), Outcome{0, 0, 0, -1, -1});
       NegativeSampling round = args;
-      round.steps = {static_cast<char*>(slots.get()), blocks.data(), begin};
+      round.steps = {static_cast<char*>(slots.get()), blocks.data(), begin, input_sums.data(), target_sums.data()};
       run(
           count, 1, workers,
           [&](Range range, int number) {
@@ -115,8 +117,16 @@ struct Pass {
       const Outcome found = together(outcomes);
       all = together(std::vector<Outcome>{all, found});
       if (found.blown_up >= 0 || found.unknown >= 0) break;
-      run(kRowParts, (kRowParts + workers - 1) / workers, workers,
-          [&](Range parts, int) { kernel.add_steps(round, count, parts); });
+      const i64 share = (kRowParts + workers - 1) / workers;
+      const auto merge = [&](Range parts, int) { kernel.merge_steps(round, count, parts); };
+      const auto add = [&](Range parts, int) { kernel.add_steps(round, count, parts); };
+      if (args.bags.offsets) {  // a row waits for the sums of all words that it is part of
+        run(kRowParts, share, workers, merge);
+        run(kRowParts, share, workers, add);
+        std::fill(input_sums.begin(), input_sums.end(), nullptr);
+      } else {
+        run(kRowParts, share, workers, [&](Range parts, int number) { merge(parts, number), add(parts, number); });
+      }
     }
     return all;
   }
@@ -152,7 +162,8 @@ py::tuple train(Array<float> input, Array<float> output, const Array<u32>& ids, 
   args.lr_begin = static_cast<float>(lr_begin);
   args.lr_end = static_cast<float>(lr_end);
 
-  Pass pass{args, kernels(isa), {first / piece, (last + piece - 1) / piece}, 1, {}, {}};
+  Pass pass{args, kernels(isa), {first / piece, (last + piece - 1) / piece}, 1, {}, {}, 0};
+  pass.inputs = static_cast<std::size_t>(args.bags.offsets ? bag_offsets.shape(0) - 1 : args.input.rows);
   const i64 size = round / piece, at_most = round > 0 ? size : pass.pieces.end - pass.pieces.begin;
   pass.workers = workers_for(at_most, 1, threads);
   for (int i = 0; i < pass.workers; ++i)

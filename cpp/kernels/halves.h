@@ -117,8 +117,11 @@ struct Halves {
       read(table, {nullptr, nullptr}, words + r, some, false, target_rows);
       zero_rows(target_rows, some, 32, depth);
       pair_rows(target_rows, 32, depth, stride, target_pairs + r / 2 * stride);
-      product_of_halves(up(some, 16), width, depth, target_rows, depth, turned, width, scores + r * width, width);
-      ahead->fetch(kFetchedAtOnce);
+      for (i64 h = 0; h < up(some, 16); h += 16) {
+        product_of_halves(16, width, depth, target_rows + h * depth, depth, turned, width, scores + (r + h) * width,
+                          width);
+        ahead->fetch(kFetchedAtOnce / 2);
+      }
     }
   }
 
@@ -153,7 +156,7 @@ struct Halves {
   }
 
  private:
-  static constexpr i64 kFetchedAtOnce = 8;
+  static constexpr i64 kFetchedAtOnce = 12;
 
   void read(const Matrix<float>& table, const Bags& bags, const u32* words, i64 count, bool mean, u16* rows) {
     for (i64 i = 0; i < count; ++i) {

@@ -13,12 +13,13 @@
 
 // topk works in three acts: begin_topk starts all queries (and returns the first that is not finite, or -1), topk scans
 // ranges of items, end_topk scores what waits for one query.
-// negative_sampling has a second act where there are rounds: add_steps, over parts of the tables' rows; it returns how
-// many blocks waited.
-#define FIRTH_DECLARE_NEGATIVE_SAMPLING(level)                     \
-  namespace level {                                                \
-  void negative_sampling(const NegativeSampling&, Range);          \
-  i64 add_steps(const NegativeSampling&, i64 pieces, Range parts); \
+// Where there are rounds, negative_sampling has two more acts, each over parts of words or of rows: merge_steps adds up
+// the steps of each word, add_steps adds that to the tables. They return how many steps that were.
+#define FIRTH_DECLARE_NEGATIVE_SAMPLING(level)                       \
+  namespace level {                                                  \
+  void negative_sampling(const NegativeSampling&, Range);            \
+  i64 merge_steps(const NegativeSampling&, i64 pieces, Range parts); \
+  i64 add_steps(const NegativeSampling&, i64 pieces, Range parts);   \
   }
 
 #define FIRTH_DECLARE_COSINE(level)      \
@@ -55,6 +56,7 @@ struct Kernels {
   Scan scan;  // of many queries over items that were not prepared
   void (*tokens)(const Tokens&, Range);
   void (*negative_sampling)(const NegativeSampling&, Range);
+  i64 (*merge_steps)(const NegativeSampling&, i64 pieces, Range parts);
   i64 (*add_steps)(const NegativeSampling&, i64 pieces, Range parts);
   i64 (*newlines)(const unsigned char*, Range, i64*);
   void (*subwords)(const Subwords&, Range);

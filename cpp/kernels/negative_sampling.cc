@@ -236,28 +236,6 @@ void look_ahead(const NegativeSampling& a, const Work& w, i64 number, Ahead* ahe
   ahead->note(a.output, b.negatives, a.shared);
 }
 
-// Adds the steps of a slot to those rows of the tables whose number leaves a remainder in `parts`.
-void add_slot(const NegativeSampling& a, const Slot& slot, Range parts) {
-  const i64 stride = padded(a.input.dim);
-  const u32* targets = slot.words + *slot.inputs;
-  const auto mine = [parts](u32 row) {
-    const i64 part = static_cast<i64>(row % kRowParts);
-    return part >= parts.begin && part < parts.end;
-  };
-  for (i64 i = 0; i < *slot.inputs; ++i) {
-    const float* step = slot.input_steps + i * stride;
-    if (!a.bags.offsets) {
-      if (mine(slot.words[i])) add(a.input, slot.words + i, 1, step, stride);
-      continue;
-    }
-    const i64 bag = static_cast<i64>(slot.words[i]);
-    for (i64 r = a.bags.offsets[bag]; r < a.bags.offsets[bag + 1]; ++r)
-      if (mine(a.bags.ids[r])) add(a.input, a.bags.ids + r, 1, step, stride);
-  }
-  for (i64 j = 0; j < *slot.targets; ++j)
-    if (mine(targets[j])) add(a.output, targets + j, 1, slot.target_steps + j * stride, stride);
-}
-
 // One piece. Stops at a number that is not finite, leaving the tables without that block's steps.
 void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
   if (a.sources)
@@ -291,6 +269,49 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
   }
 }
 
+// ---- rounds ---------------------------------------------------------------------------------------------------------
+
+bool in_parts(u32 number, Range parts) {
+  const i64 part = static_cast<i64>(number % kRowParts);
+  return part >= parts.begin && part < parts.end;
+}
+
+float* step_in(const Slot& slot, i64 i, i64 stride) {
+  return i < *slot.inputs ? slot.input_steps + i * stride : slot.target_steps + (i - *slot.inputs) * stride;
+}
+
+// Calls visit(place, whether as input, step) for each of a round's steps, and before(place, input) some time earlier;
+// at a place stands the word whose step it is.
+template <class Before, class Visit>
+void each_step(const NegativeSampling& a, i64 pieces, const Before& before, const Visit& visit) {
+  constexpr i64 kEarlier = 8;
+  const i64 stride = padded(a.input.dim);
+  for (i64 piece = 0; piece < pieces; ++piece) {
+    char* slots = a.steps.slots + piece * blocks_of_piece(a) * slot_bytes(a);
+    for (i64 n = 0; n < a.steps.blocks[piece]; ++n) {
+      const Slot slot = slot_in(a, slots + n * slot_bytes(a));
+      const i64 inputs = *slot.inputs, all_of_them = inputs + *slot.targets;
+      for (i64 i = 0; i < all_of_them; ++i) {
+        if (const i64 later = i + kEarlier; later < all_of_them)
+          before(slot.words[later], later < inputs, step_in(slot, later, stride));
+        visit(slot.words[i], i < inputs, step_in(slot, i, stride));
+      }
+    }
+  }
+}
+
+float*& sum_of(const NegativeSampling& a, u32 word, bool input) {
+  return (input ? a.steps.inputs : a.steps.targets)[word];
+}
+
+// The share of a sum of steps that is added: all, unless it is too long.
+float share_of(const float* sum, i64 stride) {
+  Floats squares{};
+  for (i64 d = 0; d < stride; d += kLanes) squares += load(sum + d) * load(sum + d);
+  const float square = sum_loose(squares);
+  return square > kMostMove * kMostMove ? kMostMove / __builtin_sqrtf(square) : 1.0f;
+}
+
 }  // namespace
 
 void negative_sampling(const NegativeSampling& a, Range pieces) {
@@ -303,13 +324,50 @@ void negative_sampling(const NegativeSampling& a, Range pieces) {
   }
 }
 
+// The first step of a word is where the others are added.
+i64 merge_steps(const NegativeSampling& a, i64 pieces, Range parts) {
+  i64 merged = 0;
+  const i64 stride = padded(a.input.dim);
+  each_step(
+      a, pieces, [](u32, bool, float*) {},
+      [&](u32 word, bool input, float* step) {
+        if (!in_parts(word, parts)) return;
+        float*& sum = sum_of(a, word, input);
+        if (!sum) {
+          sum = step;
+          return;
+        }
+        for (i64 d = 0; d < stride; d += kLanes) store(sum + d, load(sum + d) + load(step + d));
+        ++merged;
+      });
+  return merged;
+}
+
 i64 add_steps(const NegativeSampling& a, i64 pieces, Range parts) {
-  i64 blocks = 0;
-  for (i64 piece = 0; piece < pieces; ++piece) {
-    char* slots = a.steps.slots + piece * blocks_of_piece(a) * slot_bytes(a);
-    for (i64 n = 0; n < a.steps.blocks[piece]; ++n, ++blocks) add_slot(a, slot_in(a, slots + n * slot_bytes(a)), parts);
-  }
-  return blocks;
+  i64 added = 0;
+  const i64 stride = padded(a.input.dim);
+  const bool bags = a.bags.offsets != nullptr;
+  const auto before = [&](u32 word, bool input, float* step) {
+    if ((input && bags) || !in_parts(word, parts)) return;
+    fetch_row(input ? a.input : a.output, word);
+    fetch_to_write(step, stride);
+  };
+  each_step(a, pieces, before, [&](u32 word, bool input, float* step) {
+    if (input && bags) {
+      if (sum_of(a, word, true) != step) return;
+      const float share = share_of(step, stride);
+      for (i64 r = a.bags.offsets[word]; r < a.bags.offsets[word + 1]; ++r) {
+        if (!in_parts(a.bags.ids[r], parts)) continue;
+        add_share(a.input, a.bags.ids[r], step, share);
+        ++added;
+      }
+    } else if (in_parts(word, parts) && sum_of(a, word, input) == step) {
+      add_share(input ? a.input : a.output, word, step, share_of(step, stride));
+      sum_of(a, word, input) = nullptr;
+      ++added;
+    }
+  });
+  return added;
 }
 
 }  // namespace firth::FIRTH_LEVEL

@@ -17,11 +17,12 @@ struct Ahead {
   }
   void fetch(i64 many) {
     for (const i64 stop = done + many < count ? done + many : count; done < stop; ++done) {
-      const char* bytes = reinterpret_cast<const char*>(rows[done]);
-      for (i64 b = 0; b < 4 * dim; b += 64) __builtin_prefetch(bytes + b, 1, 2);
+      fetch_to_write(rows[done], dim);
     }
   }
 };
+
+inline void fetch_row(const Matrix<float>& table, u32 word) { fetch_to_write(row(table, word), table.dim); }
 
 inline void zero(float* p, i64 count) {
   for (i64 i = 0; i < count; i += kLanes) store(p + i, Floats{});
@@ -99,11 +100,20 @@ inline void gather_bags(const Matrix<float>& table, const Bags& bags, const u32*
 inline void add(const Matrix<float>& table, const u32* words, i64 count, const float* steps, i64 stride) {
   const i64 whole = table.dim / kLanes * kLanes, rest = table.dim - whole;
   for (i64 i = 0; i < count; ++i) {
+    if (i + 4 < count) fetch_row(table, words[i + 4]);
     float* to = row(table, words[i]);
     const float* from = steps + i * stride;
     for (i64 d = 0; d < whole; d += kLanes) store(to + d, load(to + d) + load(from + d));
     if (rest) store_first(to + whole, load_first(to + whole, rest) + load(from + whole), rest);
   }
+}
+
+// Adds a share of a step to one row.
+inline void add_share(const Matrix<float>& table, u32 word, const float* step, float share) {
+  const i64 whole = table.dim / kLanes * kLanes, rest = table.dim - whole;
+  float* to = row(table, word);
+  for (i64 d = 0; d < whole; d += kLanes) store(to + d, load(to + d) + load(step + d) * share);
+  if (rest) store_first(to + whole, load_first(to + whole, rest) + load(step + whole) * share, rest);
 }
 
 // add() for words that are bags of rows, each of which takes the whole step.

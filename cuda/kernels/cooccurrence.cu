@@ -84,25 +84,7 @@ u32 group_of(u32 company) {
 }  // namespace
 
 void places(const u32* ids, i64 many, i64 words, i64* starts, u32* places, cudaStream_t stream) {
-  const i64 tiles = ceil_div(many, kSortTile);
-  int bits = 1;
-  while (bits < 32 && i64{1} << bits < words) ++bits;
-  const int passes = (bits + kDigitBits - 1) / kDigitBits;
-  const Scratch<u32> words_of_passes(2 * many, stream), other_places(many, stream);
-  const Scratch<i64> counts(tiles * kDigits, stream);
-  const u32 *from = ids, *from_places = nullptr;
-  for (int pass = 0; pass < passes && many > 0; ++pass) {
-    u32* const to = words_of_passes.data() + (pass % 2) * many;
-    u32* const to_places = (passes - pass) % 2 ? places : other_places.data();  // the last pass fills the caller's
-    const Pass all{from, from_places, to, to_places, many, tiles, counts.data(), pass * kDigitBits};
-    launch("places: count", count_digits_kernel, blocks(tiles, 1), kSumThreads, stream, all);
-    sums_before(counts.data(), tiles * kDigits, stream);
-    launch("places: move", move_kernel, blocks(tiles, 1), kSumThreads, stream, all);
-    from = to;
-    from_places = to_places;
-  }
-  launch("places: starts", starts_kernel, blocks(words + 1, kSumThreads), kSumThreads, stream, from, many, words,
-         starts);
+  sort_by_word(ids, many, words, starts, places, stream);
 }
 
 void cooccurrence(const Cooccurrence& args, Range rows, i64 places, const Results& results, cudaStream_t stream) {

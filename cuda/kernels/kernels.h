@@ -9,6 +9,7 @@
 #include "firth/cooccurrence.h"
 #include "firth/cosine.h"
 #include "firth/glove.h"
+#include "firth/negative_sampling.h"
 #include "firth/subwords.h"
 
 namespace firth::cuda {
@@ -61,5 +62,21 @@ constexpr i64 kMostDeviceDim = 1022;  // of glove: a warp keeps four rows in reg
 // One round. Adds to what fitted (groups,) has; a group that stopped in a round before stays where it is. `counts` is
 // scratch of (rows,).
 void glove(const Glove& args, Range* counts, cudaStream_t stream);
+
+// How negative_sampling works on the current device, made once for all spans of a pass.
+struct SamplingPlan {
+  i64 tokens;    // of a span, at most; a multiple of `piece`
+  bool round;    // a span is a round: steps wait for its end and are added in the order of the contract
+  i64 slice;     // columns of the rows that are worked on at a time,
+  bool on_chip;  // in shared memory, or else in device memory
+  i64 blocks;    // thread blocks in flight
+  i64 scratch;   // bytes that the caller brings
+  i64 needed;    // bytes of device memory in all, but for rows of bags in rounds
+};
+// `blocks` in flight, or as many as the device and the vocabulary allow: 0.
+SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 tokens, bool round, i64 blocks);
+
+// One span of whole pieces; adds to *outcome (one). Steps and `scratch` are not those of the host.
+void negative_sampling(const NegativeSampling& args, const SamplingPlan& plan, Range tokens, cudaStream_t stream);
 
 }  // namespace firth::cuda

@@ -2,6 +2,7 @@
 
 `Word2Vec`, `FastText`, `FastTextClassifier`, `GloVe` and `PPMI` learn from text; `Embedding`,
 `SubwordEmbedding` and `Classifier` are what they return and what `read` and `load` get from files.
+A `Learner` goes on learning from text after text.
 `Counts` say which company words keep, for `GloVe`, `PPMI` and collocations; `CSR` is the sparse
 matrix in them. `kernels` are the functions on arrays that all of it is made of, `evaluate` holds
 vectors against what people say.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from firth.csr import CSR
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.learner import Learner
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
@@ -43,6 +45,7 @@ _HOMES = {
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
+    "Learner": "firth.learner",
     "PPMI": "firth.models.ppmi",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
@@ -66,6 +69,7 @@ __all__ = [
     "FastTextClassifier",
     "FormatError",
     "GloVe",
+    "Learner",
     "SubwordEmbedding",
     "Subwords",
     "Vocabulary",

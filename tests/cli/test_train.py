@@ -1,4 +1,4 @@
-"""``firth train glove``: from a text or counts to a file, checkpoints, what is refused."""
+"""``firth train``: GloVe from a text or counts to a file, checkpoints, what is refused."""
 
 import json
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import firth
-from firth import Corpus, Counts, GloVe
+from firth import Corpus, Counts, GloVe, Word2Vec
 from firth.cli import train
+from firth.models._checkpoint import Checkpoint
 
 FLAGS = ["--dim", 4, "--window", 3, "--min-count", 1, "--threads", 1]
 MODEL = GloVe(dim=4, window=3, min_count=1, epochs=3, threads=1)
@@ -78,10 +79,43 @@ def test_a_checkpoint_and_the_output_cannot_be_the_same(call, text, tmp_path):
 
 
 def test_models_without_checkpoints_have_no_such_flag(call, text, tmp_path):
-    argv = ("train", "word2vec", text, "-o", tmp_path / "out", "--checkpoint", tmp_path / "saved")
+    argv = ("train", "ppmi", text, "-o", tmp_path / "out", "--checkpoint", tmp_path / "saved")
     code, _, err = call(*argv)
     assert code == 2
     assert "unrecognized arguments: --checkpoint" in err
+
+
+def test_a_checkpoint_within_an_epoch_is_gone_on_from(call, text, tmp_path, monkeypatch):
+    model = Word2Vec(dim=4, window=3, min_count=1, epochs=3, sample=0, deterministic=True)
+    path, out = tmp_path / "saved", tmp_path / "out"
+    text.write_text(" ".join(str(number**2 % 199) for number in range(1000)))
+    argv = ["train", "word2vec", text, "-o", out, "--dim", 4, "--window", 3, "--min-count", 1]
+    argv += ["--epochs", 3, "--sample", 0, "--deterministic", "--checkpoint", path, "--every", 50]
+    save = Checkpoint.save
+
+    def interrupted(self, losses, place=None, **tables):
+        save(self, losses, place, **tables)
+        if losses and place:
+            raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "save", interrupted)
+        assert call(*argv)[0] == 1
+    assert call(*argv) == (0, "", "")
+    np.testing.assert_array_equal(firth.load(out).vectors, model.fit(text).vectors)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--every", 7], "--every needs --checkpoint"),
+        (["--checkpoint", "saved", "--every", 0], "--every 0 is not at least 1"),
+        (["--quality", "best"], "argument --quality: invalid choice: 'best'"),
+    ],
+)
+def test_flags_that_make_no_sense_are_refused(call, text, tmp_path, more, says):
+    code, _, err = call("train", "word2vec", text, "-o", tmp_path / "out", *more)
+    assert (code, says in err) == (2, True)
 
 
 @pytest.mark.parametrize("model", ["glove", "ppmi"])

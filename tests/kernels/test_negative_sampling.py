@@ -120,9 +120,9 @@ def test_small_integers_are_trained_exactly(on, still, cbow):
         "window": 1, "negative": 8, "cbow": cbow, "block": 32, "shared": 16, "piece": 30,
         "seed": 5, "epoch": 0,
     }  # fmt: skip
-    expected = oracle.negative_sampling(**problem, lr_begin=0.5, lr_end=0.5)
+    expected = oracle.negative_sampling(**problem, lr_begin=2**-12, lr_end=2**-12)
     got = {**problem, "bags": bags_of(bags)}
-    done = kernels.negative_sampling(**got, lr=(0.5, 0.5), threads=1, **on)
+    done = kernels.negative_sampling(**got, lr=(2**-12, 2**-12), threads=1, **on)
     np.testing.assert_array_equal(got["input"], expected[0])
     np.testing.assert_array_equal(got["output"], expected[1])
     assert (done.pairs, done.kept) == expected[3:]

@@ -45,6 +45,12 @@ def blocks_of(kept, tokens, piece, block):
             yield begin, number, centres[first : first + block]
 
 
+def shortened(sums):
+    """Rows, each at most 0.5 long."""
+    lengths = np.sqrt((sums**2).sum(axis=1, keepdims=True))
+    return sums * (0.5 / np.maximum(lengths, 0.5))
+
+
 def pairs_of(kept, i, cbow, sources):
     """The inputs that make one mean for a centre, and its targets."""
     at, centre, reach, sentence = kept[i]
@@ -66,8 +72,9 @@ def negative_sampling(
 
     ``bags``: for each word its rows of the input; None: row w for word w.
     ``sources``: for each token the input of the one pair whose target is the token.
-    ``round``: all blocks of so many tokens see one state of the tables. 0: ``together`` blocks of a
-    piece do; 1 is the definition, array code takes whole pieces.
+    ``round``: all blocks of so many tokens see one state of the tables, and the sum of a word's
+    steps is shortened. 0: ``together`` blocks of a piece do; 1 is the definition, array code takes
+    whole pieces, as rounds.
     ``half``: what products are made of has the 8 significant bits of bfloat16: means of inputs,
     rows of the output, and the steps that multiply either; for CBOW also what the mean is one of,
     words' sums of rows, and the error that all of them take. Sums and tables are exact.
@@ -85,7 +92,8 @@ def negative_sampling(
     for _, blocks in itertools.groupby(
         blocks_of(kept, part or (0, len(ids)), piece, block), key=state
     ):
-        input_step, output_step = np.zeros_like(input), np.zeros_like(output)
+        input_step = np.zeros((len(bags) if bags else len(input), input.shape[1]))
+        output_step = np.zeros_like(output)
         for begin, number, centres in blocks:
             lr = lr_begin + (lr_end - lr_begin) * begin / len(ids)
             base = (begin + number * block) * shared
@@ -109,8 +117,11 @@ def negative_sampling(
                 total_loss -= (weights * log_sigmoid(np.where(seen, scores, -scores))).sum()
                 steps = rounded(lr * weights * (seen - np.exp(log_sigmoid(scores))))
                 np.add.at(output_step, words, np.outer(steps, mean))
-                np.add.at(input_step, rows, company_rounded(steps @ company))
+                np.add.at(input_step, inputs, company_rounded(steps @ company))
                 total_pairs += len(targets)
-        input += input_step
+        if round or together > 1:
+            input_step, output_step = shortened(input_step), shortened(output_step)
+        for word, step in enumerate(input_step):
+            np.add.at(input, bags[word] if bags else [word], step)
         output += output_step
     return input, output, total_loss, total_pairs, total_kept

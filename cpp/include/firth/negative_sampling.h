@@ -27,8 +27,10 @@
 // 2011), as classification does: the two exceptions to the law that any cut of the range gives the same answer.
 //
 // Rounds undo that exception. The tables stay as they are while the pieces of a round are read, [r, r + 1) * round
-// tokens; then its steps are added in the order of pieces, blocks, and in a block: rows of input, targets, negatives,
-// each in order. So the result depends on neither threads nor cuts: synchronous mini-batches.
+// tokens. Then the steps of each word as input, and of each as target or negative, are added up in the order of pieces,
+// blocks and places in a block. A sum longer than kMostMove is shortened to it, since frequent words take hundreds of
+// steps from one state; what is left is added to the word's row, or to each row of its bag. So the result depends on
+// neither threads nor cuts: synchronous mini-batches.
 #pragma once
 
 #include "firth/array.h"
@@ -56,6 +58,8 @@ struct Steps {
   char* slots;      // (pieces of a round, blocks of a piece) times slot_bytes(), 64-byte aligned; null: nothing waits
   i64* blocks;      // (pieces of a round,) how many slots of the piece are filled
   i64 first_piece;  // of the round
+  float** inputs;   // of each word as input (row of the input, bag) the sum of its steps, null between rounds
+  float** targets;  // (words,) the same as target or negative
 };
 
 struct NegativeSampling {
@@ -96,8 +100,9 @@ FIRTH_HD i64 slot_bytes(const NegativeSampling& a) {
 }
 FIRTH_HD i64 blocks_of_piece(const NegativeSampling& a) { return (a.piece + a.block - 1) / a.block; }
 
-// Steps that wait are added by rows: the number of a row modulo this is its part.
+// Steps that wait are added up by words and added by rows: the number of either modulo this is its part.
 constexpr i64 kRowParts = 64;
+constexpr float kMostMove = 0.5f;  // of a round, as a length
 
 FIRTH_HD i64 negative_sampling_scratch(const NegativeSampling& a) {
   const i64 window = static_cast<i64>(a.window), kept = a.piece + 2 * window;

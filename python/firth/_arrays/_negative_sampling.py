@@ -33,6 +33,8 @@ def alias_table(*, weights: Doubles) -> Ids:
     return table
 
 
+MOST_MOVE = np.float32(0.5)  # of a word in a round, as a length
+
 _FLOATS = 1 << 22  # that a batch of tiles takes, about; twice as many wait to be added
 
 
@@ -166,9 +168,16 @@ class _Pass:
         """Add what waits to the tables."""
         if self.output_steps.waiting:
             words, steps = self.output_steps.take()
-            self.output[words] += steps
+            self.output[words] += _shortened(self.xp, steps)
         if self.input_steps.waiting:
-            self.rows.add(*self.input_steps.take())
+            words, steps = self.input_steps.take()
+            self.rows.add(words, _shortened(self.xp, steps))
+
+
+def _shortened(xp: Any, sums: Any) -> Any:
+    """Return rows, each at most `MOST_MOVE` long."""
+    lengths = xp.sqrt((sums * sums).sum(axis=1, keepdims=True))
+    return sums * (MOST_MOVE / xp.maximum(lengths, MOST_MOVE))
 
 
 def _stretches(first: int, last: int, unit: int, piece: int) -> Iterator[tuple[int, int]]:

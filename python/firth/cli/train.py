@@ -87,6 +87,9 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
         if "checkpoint" in taken:
             text = "folder to save to after each epoch; training goes on from what is there"
             parser.add_argument("--checkpoint", metavar="PATH", help=text)
+        if "every" in taken:
+            text = "save to --checkpoint after about so many words instead"
+            parser.add_argument("--every", type=int, metavar="N", help=text)
         if name in READING:
             text = 'what the ids of the text may take, as in "2 GB"; what does not fit goes to the '
             text += "disk (default: no limit)"
@@ -120,11 +123,17 @@ def run(options: argparse.Namespace) -> int:
         options.usage("INPUT and -o cannot be the same")
     destination = files.Destination(options.output, options.format)
     destination.expect(getattr(model, "rule", None), labels=options.model.endswith(FLAG))
-    more = {}
+    more: dict[str, Any] = {}
     if getattr(options, "checkpoint", None) is not None:
         more["checkpoint"] = options.checkpoint
         if Path(options.checkpoint).resolve() == Path(options.output).resolve():
             options.usage("--checkpoint and -o cannot be the same folder")
+    if getattr(options, "every", None) is not None:
+        if not more:
+            options.usage("--every needs --checkpoint")
+        if options.every < 1:
+            options.usage(f"--every {options.every} is not at least 1")
+        more["every"] = options.every
     start = time.perf_counter()
     with Interrupts() as interrupts:
         source = within(options, model, source_of(options.model, options.input))

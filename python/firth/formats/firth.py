@@ -7,8 +7,8 @@ UTF-8 would store them if it could ("surrogatepass"), so that every text comes b
 The kind "subword-embedding" adds ``input`` float32 (rows, dim) and, where there, ``output`` float32
 (n, dim) and ``kept`` int32 (buckets,); its rule stands in the configuration. In a "classifier"
 ``output`` is (labels, dim), ``labels`` and ``label_offsets`` hold the labels as keys are held, and
-``label_counts`` int64 (labels,) how often each was seen, where known. The kind "counts" holds no
-vectors: see counts_folder.py.
+``label_counts`` int64 (labels,) how often each was seen, where known. The kinds "counts" and
+"learner" hold no embedding: see counts_folder.py and learner_folder.py.
 config.json repeats what the header says for people and other tools, and must agree with it.
 """
 
@@ -26,7 +26,7 @@ from firth._errors import FormatError
 from firth._files import atomic_folder
 from firth._reading import AnyPath, CheckedReader
 from firth.embedding import Embedding
-from firth.formats.kinds import COUNTS, KINDS, Config, Kind, Shapes, Tensors, kind_of
+from firth.formats.kinds import KINDS, OTHERS, Config, Kind, Shapes, Tensors, kind_of
 from firth.formats.tensors import read_tensors, write_tensors
 
 CONFIG, MODEL = "config.json", "model.safetensors"
@@ -127,8 +127,8 @@ def _embedding(model: Path, config: Config, tensors: Tensors) -> Embedding:
     name = config.get("kind")
     if config.get("version") != VERSION or not isinstance(name, str) or name not in KINDS:
         found = f"version {config.get('version')!r} of kind {name!r}"
-        if name == COUNTS:
-            found += " (firth.Counts.load reads it)"
+        if isinstance(name, str) and name in OTHERS:
+            found += f" ({OTHERS[name]} reads it)"
         place = model.with_name(CONFIG)
         raise FormatError(place, "version", f"version {VERSION} of an embedding", found)
     kind = KINDS[name]

@@ -16,7 +16,9 @@ from firth.subwords import Subwords
 Tensors = dict[str, npt.NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # dtype and shape by name
 Config = Mapping[str, Any]
-COUNTS = "counts"  # the kind of folders without vectors, which counts_folder.py reads and writes
+# Kinds of folders that hold no embedding, and what reads them.
+COUNTS, LEARNER = "counts", "learner"
+OTHERS = {COUNTS: "firth.Counts.load", LEARNER: "firth.Learner.load"}
 
 
 @dataclass(frozen=True)

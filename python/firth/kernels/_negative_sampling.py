@@ -122,7 +122,7 @@ def _check_table(table: Floats, name: str) -> None:
         raise ValueError(
             f"negative_sampling: {name} has shape {table.shape}, expected (words, dim)"
         )
-    if not (table.flags.c_contiguous and table.flags.writeable):
+    if not (table.flags.c_contiguous and getattr(table.flags, "writeable", True)):  # CuPy has none
         raise ValueError(
             f"negative_sampling: {name} must be C-contiguous and writeable, it is updated in place"
         )

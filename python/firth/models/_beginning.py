@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from firth._backend import Doubles, Floats
+from firth._random import initial_rows
 from firth.corpus import Corpus
 from firth.embedding import Embedding
 from firth.kernels._subwords import Bags
@@ -73,6 +74,18 @@ def copy_rows(
     for first in range(0, len(known), _WORDS):
         to, where = np.array(known[first : first + _WORDS]).T
         table[to] = rows[where] * np.float32(share)
+
+
+def grown_rows(
+    tables: Tables | None, rows: int, words: int, seed: int, dim: int
+) -> tuple[Floats, Floats]:
+    """Return input and output with so many rows, earlier ones copied, new ones random and zero."""
+    first = 0 if tables is None else len(tables.input)
+    input = initial_rows(seed, first, rows, dim)
+    output = np.zeros((words - (0 if tables is None else len(tables.output)), dim), np.float32)
+    if tables is not None:
+        return np.concatenate([tables.input, input]), np.concatenate([tables.output, output])
+    return input, output
 
 
 def greatest_share(shares: Doubles, bags: Bags) -> float:

@@ -1,8 +1,8 @@
 """Checkpoints: a firth folder that has all that an interrupted training goes on from.
 
 model.safetensors holds the tables as they are trained, and in its header the settings, the
-fingerprints of what is learnt from, and the losses of the epochs that are finished. config.json
-repeats the header for people.
+fingerprints of what is learnt from, the losses of the epochs that are finished, and how far the
+next one has come. config.json repeats the header for people.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,15 @@ _VERSION = 1
 _CHUNK = 8 << 20  # bytes; between chunks an interrupt is answered
 
 
+class Found(NamedTuple):
+    """What a folder had; ``place`` is how far an epoch had come that was not finished."""
+
+    settings: dict[str, Any]
+    losses: list[float]
+    tensors: dict[str, npt.NDArray[Any]]
+    place: dict[str, Any] | None
+
+
 @dataclass
 class Checkpoint:
     """A place where training is saved, and what is there already.
@@ -39,13 +48,16 @@ class Checkpoint:
     settings
         What has to be the same for training to go on, fingerprints among it.
     found
-        The settings, losses and tables that the folder had, or None.
+        What the folder had, or None.
+    place
+        How far the epoch had come that was under way, if one was.
     """
 
     path: Path
     model: str
     settings: dict[str, Any]
-    found: tuple[dict[str, Any], list[float], dict[str, npt.NDArray[Any]]] | None
+    found: Found | None
+    place: dict[str, Any] | None
 
     @classmethod
     def of(cls, path: AnyPath, model: str, settings: dict[str, Any], epochs: int) -> Self:
@@ -66,10 +78,10 @@ class Checkpoint:
         folder = Path(path)
         there = folder.exists() and any(folder.iterdir())
         found = _read(folder / _FILE, f"{model.lower()}-checkpoint") if there else None
-        saved = cls(folder, model, {}, found)
+        saved = cls(folder, model, {}, found, found and found.place)
         saved.expect(**settings)
-        if found is not None and len(found[1]) > epochs:
-            finished = f"{len(found[1])} finished epochs, expected at most epochs={epochs}"
+        if found is not None and len(found.losses) > epochs:
+            finished = f"{len(found.losses)} finished epochs, expected at most epochs={epochs}"
             raise ValueError(f"{model}: the checkpoint {os.fspath(path)} has {finished}")
         return saved
 
@@ -79,10 +91,10 @@ class Checkpoint:
         if self.found is None:
             return
         for name, value in settings.items():
-            if name not in self.found[0]:
+            if name not in self.found.settings:
                 raise FormatError(self.path / _FILE, "settings", repr(name), "no such entry")
-            if self.found[0][name] != value:
-                there = f"{name}={self.found[0][name]!r:.80}, expected {value!r:.80}"
+            if self.found.settings[name] != value:
+                there = f"{name}={self.found.settings[name]!r:.80}, expected {value!r:.80}"
                 raise ValueError(f"{self.model}: the checkpoint {self.path} has {there}")
 
     def restore(self, **tables: Floats) -> list[float]:
@@ -95,7 +107,7 @@ class Checkpoint:
         """
         if self.found is None:
             return []
-        _, losses, tensors = self.found
+        losses, tensors = self.found.losses, self.found.tensors
         for name in tables.keys() | tensors.keys():
             wanted, there = (
                 None if one is None else (one.dtype.name, one.shape)
@@ -113,7 +125,9 @@ class Checkpoint:
         self.found = None
         return losses
 
-    def save(self, losses: list[float], **tables: Floats) -> None:
+    def save(
+        self, losses: list[float], place: dict[str, Any] | None = None, **tables: Floats
+    ) -> None:
         """Replace the folder by one with these tables, atomically."""
         config = {
             "format": "firth",
@@ -121,6 +135,7 @@ class Checkpoint:
             "kind": f"{self.model.lower()}-checkpoint",
             "settings": self.settings,
             "losses": losses,
+            **({} if place is None else {"place": place}),
             "files": [_FILE],
         }
         with atomic_folder(self.path) as folder:
@@ -147,8 +162,8 @@ def fingerprint(*parts: npt.NDArray[Any] | list[str]) -> str:
     return digest.hexdigest()
 
 
-def _read(file: Path, kind: str) -> tuple[dict[str, Any], list[float], dict[str, npt.NDArray[Any]]]:
-    """Return settings, losses and tables of a checkpoint."""
+def _read(file: Path, kind: str) -> Found:
+    """Return what a checkpoint has."""
     try:
         tensors, notes = read_tensors(file)
     except FileNotFoundError:
@@ -161,13 +176,24 @@ def _read(file: Path, kind: str) -> tuple[dict[str, Any], list[float], dict[str,
     if found != (kind, _VERSION):
         what = f"{found[0]!r:.40}, version {found[1]!r:.40}"
         raise FormatError(file, "header", f"a {kind}, version {_VERSION}", what)
-    settings, losses = config.get("settings"), config.get("losses")
+    settings, losses, place = (config.get(name) for name in ("settings", "losses", "place"))
     if not isinstance(settings, dict):
         raise FormatError(file, "settings", "names and values", f"{settings!r:.40}")
-    if not isinstance(losses, list) or not losses or not all(map(_is_number, losses)):
+    if place is not None:
+        whole = isinstance(place, dict) and place.keys() == _PLACE.keys()
+        if not whole or not all(_is_a(place[name], kind) for name, kind in _PLACE.items()):
+            raise FormatError(file, "place", "words, loss and pairs", f"{place!r:.80}")
+    some = isinstance(losses, list) and (losses or place)
+    if not some or not all(_is_a(loss, float) for loss in losses):
         raise FormatError(file, "losses", "a number for each epoch", f"{losses!r:.40}")
-    return settings, losses, tensors
+    return Found(settings, losses, tensors, place)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
+_PLACE = {"words": int, "loss": float, "pairs": int}
+
+
+def _is_a(value: Any, kind: type[float]) -> bool:
+    """Say whether a number is of a kind, finite and, if it counts something, in its range."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return False
+    return math.isfinite(value) if kind is float else 0 <= int(value) < 2**62

@@ -10,6 +10,7 @@ from typing import Any
 
 from firth.kernels._arguments import number_of_bytes
 from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
+from firth.models._devices import DEVICES
 
 
 def _keep(model: object, name: str, value: object) -> None:
@@ -73,3 +74,27 @@ def counting(model: Any) -> None:
     if model.max_vocab is not None:
         whole(model, "max_vocab", 1, 2**62)
     amount(model, "memory")
+
+
+def predicting(model: Any) -> None:
+    """Check the fields of a model that feeds ``negative_sampling``."""
+    whole(model, "dim", 1, 2**16)
+    whole(model, "window", 1, 10_000)
+    whole(model, "negative", 1, 10_000)
+    whole(model, "epochs", 1, 10**6)
+    choice(model, "cbow", (False, True))
+    if model.lr is not None:
+        real(model, "lr", 1e-12, 1e3)
+    real(model, "min_lr", 0, 1e3)
+    whole(model, "min_count", 1, 2**62)
+    if model.max_vocab is not None:
+        whole(model, "max_vocab", 1, 2**62)
+    real(model, "sample", 0, 1)
+    if model.sample > 0:
+        real(model, "sample", 1e-9, 1)  # below, hardly a token would be left
+    real(model, "noise_exponent", -8, 8)
+    whole(model, "seed", 0, 2**64 - 1)
+    if model.threads is not None:
+        whole(model, "threads", 1, 1024)
+    choice(model, "device", DEVICES)
+    choice(model, "deterministic", (False, True))

@@ -7,10 +7,10 @@ import numpy as np
 
 from firth import kernels
 from firth._backend import Longs
-from firth._random import initial_rows
+from firth._reading import AnyPath
 from firth.embedding import Embedding
 from firth.kernels._subwords import Bags
-from firth.models._beginning import Callback, Tables, copy_rows
+from firth.models._beginning import Callback, Tables, copy_rows, grown_rows
 from firth.models._settings import whole
 from firth.models.word2vec import Word2Vec
 from firth.subword_embedding import SubwordEmbedding
@@ -80,6 +80,8 @@ class FastText(Word2Vec):
         source: object,
         *,
         start: Embedding | None = None,
+        checkpoint: AnyPath | None = None,
+        every: int | None = None,
         progress: bool | None = False,
         callback: Callback | None = None,
     ) -> SubwordEmbedding:
@@ -87,7 +89,7 @@ class FastText(Word2Vec):
 
         Parameters
         ----------
-        source, progress, callback
+        source, checkpoint, every, progress, callback
             As in `Word2Vec.fit`.
         start
             Go on from this. A `SubwordEmbedding` of the same rule gives its rows of buckets, and
@@ -104,10 +106,11 @@ class FastText(Word2Vec):
         ------
         ValueError
             As in `Word2Vec.fit`; or ``start`` has another rule, was pruned or has nothing to give.
-        TypeError, FloatingPointError, KeyboardInterrupt
+        TypeError, FormatError, FloatingPointError, KeyboardInterrupt
             As in `Word2Vec.fit`.
         """
-        found = super().fit(source, start=start, progress=progress, callback=callback)
+        options: dict[str, Any] = {"progress": progress, "callback": callback}
+        found = super().fit(source, start=start, checkpoint=checkpoint, every=every, **options)
         return cast(SubwordEmbedding, found)
 
     def _check_start(self, start: Embedding | None) -> None:
@@ -123,27 +126,36 @@ class FastText(Word2Vec):
             )
 
     def _tables(self, words: list[str], start: Embedding | None) -> Tables:
+        tables = self._grown(None, words)
+        if start is None:
+            return tables
+        input, output, _, whole, places = tables
+        own, rows = len(whole) - self.rule.buckets, start.vectors
+        whole[places] = input
+        if isinstance(start, SubwordEmbedding):
+            rows = start.input
+            whole[own:] = rows[len(rows) - self.rule.buckets :]
+            if start.word_output is not None:
+                copy_rows(output, words, start, start.word_output)
+        if own:
+            copy_rows(whole, words, start, rows)
+        np.take(whole, places, axis=0, out=input, mode="clip")  # "raise" would make a copy
+        return tables
+
+    def _grown(self, tables: Tables | None, words: list[str]) -> Tables:
         rule = self.rule
         own = len(words) if rule.words_have_rows else 0
-        output = np.zeros((len(words), self.dim), np.float32)
+        known = None
+        if tables is not None:  # the rows of buckets stand behind those of words, which are more
+            before = len(tables.output) if rule.words_have_rows else 0
+            known = tables.places + np.where(tables.places < before, 0, own - before)
         bags, places = None, np.arange(own)
         if rule.buckets:
             bags = rule.bags(words, first_row=own, threads=self.threads)
             bags = with_own_rows(bags, places) if own else bags
-            bags, places = in_order_of_use(bags)
-        input = initial_rows(self.seed, 0, len(places), self.dim)
+            bags, places = in_order_of_use(bags, known)
+        input, output = grown_rows(tables, len(places), len(words), self.seed, self.dim)
         whole = np.zeros((own + rule.buckets, self.dim), np.float32)
-        if start is not None:
-            rows = start.vectors
-            whole[places] = input
-            if isinstance(start, SubwordEmbedding):
-                rows = start.input
-                whole[own:] = rows[len(rows) - rule.buckets :]
-                if start.word_output is not None:
-                    copy_rows(output, words, start, start.word_output)
-            if own:
-                copy_rows(whole, words, start, rows)
-            np.take(whole, places, axis=0, out=input, mode="clip")  # "raise" would make a copy
         return Tables(input, output, bags, whole, places)
 
     def _result(
@@ -156,15 +168,17 @@ class FastText(Word2Vec):
         return SubwordEmbedding(words, whole, self.rule, counts, metadata, **known)
 
 
-def in_order_of_use(bags: Bags) -> tuple[Bags, Longs]:
+def in_order_of_use(bags: Bags, known: Longs | None = None) -> tuple[Bags, Longs]:
     """Return the bags with their rows numbered anew by where they first stand, and the old numbers.
 
     What stands together then lies together, that of frequent words in front: a tenth to a fifth of
-    the time of training, and rows that no word has take neither memory nor time.
+    the time of training, and rows that no word has take neither memory nor time. Rows that are
+    ``known`` come first, in their order.
     """
-    positions = np.arange(len(bags.ids))
-    first = np.full(int(bags.ids.max(initial=0)) + 1, len(positions))
-    np.minimum.at(first, bags.ids, positions)
-    rows = bags.ids[first[bags.ids] == positions]
+    ids = bags.ids if known is None else np.concatenate([known.astype(np.uint32), bags.ids])
+    positions = np.arange(len(ids))
+    first = np.full(int(ids.max(initial=0)) + 1, len(positions))
+    np.minimum.at(first, ids, positions)
+    rows = ids[first[ids] == positions]
     first[rows] = np.arange(len(rows))
     return Bags(bags.offsets, first[bags.ids].astype(np.uint32)), rows.astype(np.int64)

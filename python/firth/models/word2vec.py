@@ -1,16 +1,18 @@
 """Word2Vec: a word is known by the words around it; skip-gram or CBOW, negative sampling."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from firth._backend import Longs
-from firth._random import initial_rows
+from firth._reading import AnyPath
 from firth.embedding import Embedding
-from firth.models._beginning import Callback, Tables, check_arguments, copy_rows, corpus_of
-from firth.models._settings import choice, real, whole
-from firth.models._training import Run
+from firth.models._beginning import Callback, Tables, copy_rows, grown_rows
+from firth.models._fitting import fitted
+from firth.models._plan import QUALITY, Quality
+from firth.models._settings import choice, predicting
+
+if TYPE_CHECKING:
+    from firth.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,18 @@ class Word2Vec:
         Of all that is drawn.
     threads
         None: as many as ``firth.set_num_threads`` says. With more than one the result varies a
-        little from run to run: rows are updated without locks.
+        little from run to run: rows are updated without locks. One gives the same bits each time.
     device
-        "cpu".
+        "cpu", or "cuda": tables and text are moved to the current CUDA device, which must have room
+        for them, and ``threads`` means nothing there. Needs CuPy: firth[cuda12] or firth[cuda13].
+    quality
+        How many words share one state of the tables, and how many negatives they share: "fast",
+        "balanced" or "careful".
     deterministic
-        The same bits whenever data, settings, version and instruction set (``firth.show_config``)
-        are the same; trains with one thread.
+        The same bits on any number of threads, whenever data, settings, version and instruction set
+        (``firth.show_config``) are the same: about a hundred words are read, then their steps are
+        added in order. They are fewer where few different words make up the text or the learning
+        rate is high; where they are too few for several threads, one trains.
 
     Raises
     ------
@@ -86,29 +94,12 @@ class Word2Vec:
     seed: int = 1
     threads: int | None = None
     device: str = "cpu"
+    quality: Quality = "balanced"
     deterministic: bool = False
 
     def __post_init__(self) -> None:
-        whole(self, "dim", 1, 2**16)
-        whole(self, "window", 1, 10_000)
-        whole(self, "negative", 1, 10_000)
-        whole(self, "epochs", 1, 10**6)
-        choice(self, "cbow", (False, True))
-        if self.lr is not None:
-            real(self, "lr", 1e-12, 1e3)
-        real(self, "min_lr", 0, 1e3)
-        whole(self, "min_count", 1, 2**62)
-        if self.max_vocab is not None:
-            whole(self, "max_vocab", 1, 2**62)
-        real(self, "sample", 0, 1)
-        if self.sample > 0:
-            real(self, "sample", 1e-9, 1)  # below, hardly a token would be left
-        real(self, "noise_exponent", -8, 8)
-        whole(self, "seed", 0, 2**64 - 1)
-        if self.threads is not None:
-            whole(self, "threads", 1, 1024)
-        choice(self, "device", ("cpu",))
-        choice(self, "deterministic", (False, True))
+        predicting(self)
+        choice(self, "quality", tuple(QUALITY))
 
     @property
     def _first_lr(self) -> float:
@@ -119,6 +110,8 @@ class Word2Vec:
         source: object,
         *,
         start: Embedding | None = None,
+        checkpoint: AnyPath | None = None,
+        every: int | None = None,
         progress: bool | None = False,
         callback: Callback | None = None,
     ) -> Embedding:
@@ -132,6 +125,13 @@ class Word2Vec:
         start
             Go on from these vectors: words they have begin there, all others at random. What the
             words are predicted with begins at zero.
+        checkpoint
+            A folder to which all that training goes on from is written. If it is there already,
+            training goes on from it: with ``deterministic`` or one thread to the same bits as
+            without the interruption. Text and settings have to be the same as before, but for
+            ``threads`` and ``every``.
+        every
+            Words of the text between two checkpoints, about; None: after each epoch.
         progress
             Whether to show a bar on stderr; None shows it if that is a terminal.
         callback
@@ -148,35 +148,33 @@ class Word2Vec:
         Raises
         ------
         ValueError
-            No word is left, none has company, or ``start`` has another dim.
+            No word is left, none has company, ``start`` has another dim, ``every`` is out of range,
+            or the checkpoint is of another text or other settings; then it is left as it is.
         TypeError
-            A source, start or callback of another type.
+            A source, start, checkpoint or callback of another type.
+        FormatError
+            The checkpoint is damaged or something else.
         FloatingPointError
             The learning rate was too large; it names the epoch.
         KeyboardInterrupt
             With the attribute ``embedding``, if training had begun: what was learnt until then and
             the losses of the epochs that were finished.
         """
-        name = type(self).__name__
-        check_arguments(name, self.dim, start, callback)
-        self._check_start(start)
-        corpus = corpus_of(self, source, progress)
-        words, counts = corpus.vocabulary.words, corpus.vocabulary.counts
-        tables = self._tables(words, start)
-        losses: list[float] = []
+        return fitted(
+            self,
+            source,
+            start=start,
+            checkpoint=checkpoint,
+            every=every,
+            progress=progress,
+            callback=callback,
+        )
 
-        def result() -> Embedding:
-            settings = {**asdict(self), "lr": self._first_lr}
-            metadata = {"model": name, **settings, "tokens": len(corpus.ids), "losses": losses}
-            return self._result(tables, words, counts, metadata)
+    def learner(self) -> "Learner":
+        """Return a `Learner`, which learns from text after text."""
+        from firth.learner import Learner
 
-        run = Run.of(self, self._first_lr)
-        try:
-            run.train(corpus, *tables[:3], losses, progress=progress, callback=callback)
-        except KeyboardInterrupt as stop:
-            stop.embedding = result()  # type: ignore[attr-defined]
-            raise
-        return result()
+        return Learner(self)
 
     # ---- what is not the same for words that are made of rows -----------------------------------
 
@@ -185,10 +183,14 @@ class Word2Vec:
 
     def _tables(self, words: list[str], start: Embedding | None) -> Tables:
         """Return the tables that training begins with: random and zero, or those of ``start``."""
-        input = initial_rows(self.seed, 0, len(words), self.dim)
+        tables = self._grown(None, words)
         if start is not None:
-            copy_rows(input, words, start, start.vectors)
-        return Tables(input, np.zeros_like(input))
+            copy_rows(tables.input, words, start, start.vectors)
+        return tables
+
+    def _grown(self, tables: Tables | None, words: list[str]) -> Tables:
+        """Return tables of all the words; the first of them may have rows already: copied."""
+        return Tables(*grown_rows(tables, len(words), len(words), self.seed, self.dim))
 
     def _result(
         self, tables: Tables, words: list[str], counts: Longs, metadata: dict[str, Any]

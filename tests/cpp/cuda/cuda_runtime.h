@@ -107,6 +107,11 @@ inline void atomicMax(unsigned long long* to, unsigned long long value) {
   while (value > seen && !__atomic_compare_exchange_n(to, &seen, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }
 }
+inline void atomicMin(unsigned long long* to, unsigned long long value) {
+  unsigned long long seen = __atomic_load_n(to, __ATOMIC_RELAXED);
+  while (value < seen && !__atomic_compare_exchange_n(to, &seen, value, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+}
 inline unsigned long long atomicAdd(unsigned long long* to, unsigned long long value) {
   return __atomic_fetch_add(to, value, __ATOMIC_RELAXED);
 }
@@ -116,12 +121,19 @@ inline unsigned atomicOr(unsigned* to, unsigned value) { return __atomic_fetch_o
 
 using cudaStream_t = void*;
 enum cudaError_t { cudaSuccess };
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount };
+enum cudaDeviceAttr {
+  cudaDevAttrMultiProcessorCount,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin,
+  cudaDevAttrMaxSharedMemoryPerMultiprocessor
+};
+inline int host_shared_bytes = 160 << 10;  // that a block can be given, and a multiprocessor has; a test may change it
 inline const char* cudaGetErrorName(cudaError_t) { return ""; }
 inline const char* cudaGetErrorString(cudaError_t) { return ""; }
 inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
 inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
-inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) { return *value = 2, cudaSuccess; }
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr what, int) {
+  return *value = what == cudaDevAttrMultiProcessorCount ? 2 : host_shared_bytes, cudaSuccess;
+}
 
 // Fresh memory is filled with NaN bytes, so that a value that was never written is noticed.
 inline cudaError_t cudaMallocAsync(void** data, std::size_t bytes, cudaStream_t) {
@@ -144,8 +156,10 @@ inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
 
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes;
   cudaStream_t stream;
 };
+inline void* host_block_memory;  // blocks run one after the other, so there is one
 
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(Parameters...), Arguments... arguments) {
@@ -155,6 +169,8 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(Par
     pthread_barrier_init(&host_warp_barriers[w], nullptr, size < kHostWarp ? size : kHostWarp);
     for (std::uint64_t& vote : host_votes[w]) vote = 0;
   }
+  host_block_memory = std::aligned_alloc(64, (how->dynamicSmemBytes + 64) / 64 * 64);
+  std::memset(host_block_memory, 0xff, how->dynamicSmemBytes);
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < size; ++t)
     threads.emplace_back([&, t] {
@@ -170,6 +186,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* how, void (*kernel)(Par
         }
     });
   for (std::thread& thread : threads) thread.join();
+  std::free(host_block_memory);
   pthread_barrier_destroy(&host_barrier);
   for (unsigned w = 0; w < warps; ++w) pthread_barrier_destroy(&host_warp_barriers[w]);
   return cudaSuccess;

@@ -38,7 +38,8 @@ format: .venv/lint.stamp
 	.venv/bin/clang-format -i $(CXX_FILES)
 
 # One executable per kernel, then firth against the peers that are installed; _*.py is what these share.
-bench: install native
+# The picture of speed against quality goes to bench/results/<machine>/word2vec_frontier-sample.png.
+bench: install native .venv/bench.stamp
 	set -e; for program in build/native/bench/native/bench_*; do [ -x $$program ] && $$program; done
 	set -e; for task in bench/peers/[!_]*.py; do .venv/bin/python $$task; done
 

@@ -39,8 +39,8 @@ def save(task: str, result: dict[str, Any]) -> Path:
 
 
 def _slug(text: str) -> str:
-    """Return a text as a file name: what is neither letter nor digit becomes a hyphen."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    """Return a text as a file name: what is no letter, digit or _ becomes a hyphen."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")
 
 
 def _brief(text: str) -> str:

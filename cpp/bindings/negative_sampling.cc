@@ -93,6 +93,8 @@ struct Pass {
   Outcome in_rounds(i64 size) {
     const std::size_t most = static_cast<std::size_t>(size);
     const i64 piece_bytes = blocks_of_piece(args) * slot_bytes(args);
+    if (size * blocks_of_piece(args) * slot_rows(args) >= i64{1} << 31)
+      throw py::value_error("negative_sampling: a round has 2^31 steps or more, expected fewer: lower round");
     const auto slots = room(most * static_cast<std::size_t>(piece_bytes), args, "rounds");
     std::vector<i64> blocks(most);
     std::vector<u32> last_inputs(inputs), last_targets(static_cast<std::size_t>(args.output.rows));

@@ -10,12 +10,10 @@
 #include "firth/negative_sampling.h"
 #include "logistic.h"
 #include "matrix.h"
-#include "rows.h"
+#include "slots.h"
 
 namespace firth::FIRTH_LEVEL {
 namespace {
-
-constexpr i64 up(i64 n, i64 to) { return (n + to - 1) / to * to; }
 
 // Floats as bfloat16, zeros up to `depth`, a multiple of 32.
 inline void round_row(const float* from, i64 dim, i64 depth, u16* to) {

@@ -9,6 +9,7 @@
 #include "passage.h"
 #include "rows.h"
 #include "singles.h"
+#include "slots.h"
 
 namespace firth::FIRTH_LEVEL {
 namespace {
@@ -32,14 +33,6 @@ Model model_of(const NegativeSampling& a) {
 struct Block {
   i64 first, centres, company_first, company;  // kept tokens [first, first + centres) and all that may be company
   u32* negatives;                              // (shared,)
-};
-
-// The steps of a block, and the words whose rows take them: inputs, then targets with the negatives at their end.
-struct Slot {
-  i64 *inputs, *targets;  // how many
-  u32* words;
-  u32* next;                          // where the word's next step of the round is, set by link_steps
-  float *input_steps, *target_steps;  // (inputs, stride), (targets, stride), both with room for whole tiles
 };
 
 // Working memory, carved once per task.
@@ -86,14 +79,6 @@ Work carve(const NegativeSampling& a) {
   w.slot = arena.take<char>(slot_bytes(a));
   w.ahead = {arena.take<const float*>(2 * a.block + 2 * window + a.shared), a.input.dim, 0, 0};
   return w;
-}
-
-Slot slot_in(const NegativeSampling& a, char* memory) {
-  const i64 company = a.block + 2 * static_cast<i64>(a.window), head = slot_bytes(a) - slot_step_bytes(a);
-  i64* counts = reinterpret_cast<i64*>(memory);
-  float* steps = reinterpret_cast<float*>(memory + head);
-  u32* words = reinterpret_cast<u32*>(counts + 2);
-  return {counts, counts + 1, words, words + slot_rows(a), steps, steps + up(company, 32) * padded(a.input.dim)};
 }
 
 // The company of each centre, and how many pairs that makes.
@@ -271,58 +256,6 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
   }
 }
 
-// ---- rounds ---------------------------------------------------------------------------------------------------------
-
-// Steps of a round are numbered through: slot times slot_rows() and the place in it.
-constexpr u32 kFirst = 1u << 31, kNone = kFirst - 1;  // in `next`: that no step of the word comes before; or after
-
-Slot slot_number(const NegativeSampling& a, i64 number) { return slot_in(a, a.steps.slots + number * slot_bytes(a)); }
-
-i64 steps_in(const Slot& slot) { return *slot.inputs + *slot.targets; }
-
-float* step_in(const NegativeSampling& a, const Slot& slot, i64 i) {
-  const i64 stride = padded(a.input.dim);
-  return i < *slot.inputs ? slot.input_steps + i * stride : slot.target_steps + (i - *slot.inputs) * stride;
-}
-
-// Calls visit(slot, number) for each filled slot of some pieces of a round.
-template <class Visit>
-void each_slot(const NegativeSampling& a, Range pieces, const Visit& visit) {
-  for (i64 piece = pieces.begin; piece < pieces.end; ++piece)
-    for (i64 n = 0; n < a.steps.blocks[piece]; ++n) {
-      const i64 number = piece * blocks_of_piece(a) + n;
-      visit(slot_number(a, number), number);
-    }
-}
-
-bool is_filled(const NegativeSampling& a, i64 number) {
-  return number % blocks_of_piece(a) < a.steps.blocks[number / blocks_of_piece(a)];
-}
-
-// Adds up the steps of a word into the first of them; returns the share of that which will be added to the tables.
-float sum_steps(const NegativeSampling& a, float* first, u32 next) {
-  constexpr int kTogether = 8;
-  const i64 stride = padded(a.input.dim);
-  Floats squares{};
-  for (i64 d = 0; d < stride; d += kTogether * kLanes) {
-    const i64 left = (stride - d) / kLanes, vectors = left < kTogether ? left : kTogether;
-    Floats sums[kTogether];
-    for (i64 v = 0; v < vectors; ++v) sums[v] = load(first + d + v * kLanes);
-    for (u32 at = next; at != kNone;) {
-      const Slot slot = slot_number(a, at / slot_rows(a));
-      const float* step = step_in(a, slot, at % slot_rows(a)) + d;
-      at = slot.next[at % slot_rows(a)] & ~kFirst;
-      for (i64 v = 0; v < vectors; ++v) sums[v] += load(step + v * kLanes);
-    }
-    for (i64 v = 0; v < vectors; ++v) {
-      store(first + d + v * kLanes, sums[v]);
-      squares += sums[v] * sums[v];
-    }
-  }
-  const float square = sum_loose(squares);
-  return square > kMostMove * kMostMove ? kMostMove / __builtin_sqrtf(square) : 1.0f;
-}
-
 }  // namespace
 
 void negative_sampling(const NegativeSampling& a, Range pieces) {
@@ -333,71 +266,6 @@ void negative_sampling(const NegativeSampling& a, Range pieces) {
     const i64 begin = piece * a.piece, end = begin + a.piece < a.tokens ? begin + a.piece : a.tokens;
     train(a, work, piece, begin, end);
   }
-}
-
-// `last` has a number for each word; what earlier rounds left there is known by the word at that place.
-i64 link_steps(const NegativeSampling& a, i64 pieces) {
-  i64 words = 0;
-  const i64 rows = slot_rows(a);
-  each_slot(a, {0, pieces}, [&](const Slot& slot, i64 number) {
-    for (i64 i = 0; i < steps_in(slot); ++i) {
-      const u32 word = slot.words[i], here = static_cast<u32>(number * rows + i);
-      u32& last = (i < *slot.inputs ? a.steps.last_inputs : a.steps.last_targets)[word];
-      slot.next[i] = kNone | kFirst;
-      if (last < here) {
-        const Slot before = slot_number(a, last / rows);
-        const i64 at = last % rows;
-        const bool input = at < *before.inputs, filled = is_filled(a, last / rows);
-        if (filled && at < steps_in(before) && before.words[at] == word && input == (i < *slot.inputs)) {
-          before.next[at] = (before.next[at] & kFirst) | here;
-          slot.next[i] = kNone;
-        }
-      }
-      words += slot.next[i] & kFirst ? 1 : 0;
-      last = here;
-    }
-  });
-  return words;
-}
-
-i64 merge_steps(const NegativeSampling& a, Range pieces) {
-  constexpr i64 kEarlier = 8;
-  i64 merged = 0;
-  const bool bags = a.bags.offsets != nullptr;
-  each_slot(a, pieces, [&](const Slot& slot, i64) {
-    for (i64 i = 0; i < steps_in(slot); ++i) {
-      const i64 later = i + kEarlier;
-      if (later < steps_in(slot) && slot.next[later] & kFirst && !(bags && later < *slot.inputs))
-        fetch_row(later < *slot.inputs ? a.input : a.output, slot.words[later]);
-      if (!(slot.next[i] & kFirst)) continue;
-      float* sum = step_in(a, slot, i);
-      const float share = sum_steps(a, sum, slot.next[i] & ~kFirst);
-      if (bags && i < *slot.inputs) {
-        for (i64 d = 0; d < padded(a.input.dim); d += kLanes) store(sum + d, load(sum + d) * share);
-      } else {
-        add_share(i < *slot.inputs ? a.input : a.output, slot.words[i], sum, share);
-      }
-      ++merged;
-    }
-  });
-  return merged;
-}
-
-i64 add_to_bags(const NegativeSampling& a, i64 pieces, Range parts) {
-  i64 added = 0;
-  each_slot(a, {0, pieces}, [&](const Slot& slot, i64) {
-    for (i64 i = 0; i < *slot.inputs; ++i) {
-      if (!(slot.next[i] & kFirst)) continue;
-      const u32 word = slot.words[i];
-      for (i64 r = a.bags.offsets[word]; r < a.bags.offsets[word + 1]; ++r) {
-        const i64 part = static_cast<i64>(a.bags.ids[r] % kRowParts);
-        if (part < parts.begin || part >= parts.end) continue;
-        add_share(a.input, a.bags.ids[r], step_in(a, slot, i), 1.0f);
-        ++added;
-      }
-    }
-  });
-  return added;
 }
 
 }  // namespace firth::FIRTH_LEVEL

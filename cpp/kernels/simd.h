@@ -363,8 +363,6 @@ inline i64 take_sums(u64* sums, u32 first, u32* columns, u64* to) {
   return many;
 }
 
-// ---- negative_sampling ----------------------------------------------------------------------------------------------
-
 // 1 / v for v in [1, 2], relative error below 2e-7.
 inline Floats reciprocal(Floats v) {
 #if defined(__AVX512F__)

@@ -76,6 +76,10 @@ class Run:
         least: float = min(self.model.min_lr, self.lr)
         return self.lr + (least - self.lr) * done
 
+    def step(self, done: float) -> float:
+        """Return what the kernel takes for it."""
+        return self.plan.rate * self.rate(done)
+
     def train(
         self,
         tables: Tables,
@@ -177,7 +181,7 @@ class Run:
             cbow=self.model.cbow,
             seed=self.model.seed,
             epoch=self.before + epoch,
-            lr=(self.rate(epoch / self.epochs), self.rate((epoch + 1) / self.epochs)),
+            lr=(self.step(epoch / self.epochs), self.step((epoch + 1) / self.epochs)),
             block=self.plan.block,
             shared=self.plan.shared,
             piece=self.plan.piece,

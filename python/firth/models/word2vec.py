@@ -57,7 +57,7 @@ class Word2Vec:
         "balanced" or "careful".
     deterministic
         The same bits on any number of threads, whenever data, settings, version and instruction set
-        (``firth.show_config``) are the same: about a hundred words are read, then their steps are
+        (``firth.show_config``) are the same: about a thousand words are read, then their steps are
         added in order. They are fewer where few different words make up the text or the learning
         rate is high; where they are too few for several threads, one trains.
 

@@ -15,11 +15,12 @@ Quality = Literal["fast", "balanced", "careful"]
 # centres is nearer to word after word, and more work.
 QUALITY = {"fast": (32, 16), "balanced": (32, 32), "careful": (16, 32)}
 
-# The share of the learning rate that steps of skip-gram take. The pairs of a centre are trained from
-# one state, where each of the original word2vec's sees what the last one did and so goes less far:
-# with 0.8 of the rate vectors of Wikipedia are as good on all measures as the original's, with all
-# of it better on analogies and relatedness and worse on similarity. It is 1 where it was not needed.
-SKIP_GRAM_RATE = 0.8
+# The share of the learning rate that steps of skip-gram take. The pairs of a centre are trained
+# from one state, where each of the original word2vec's sees what the last one did and so goes less
+# far. With all of the rate, vectors of Wikipedia are better than the original's on analogies and
+# relatedness and worse on similarity, with 0.8 of it they are alike on all; short texts want more.
+# CBOW and words made of n-grams are as good as the original's, or better, without.
+SKIP_GRAM_RATE = {"fast": 0.9, "balanced": 0.9, "careful": 0.8}
 
 # Tokens of a round and of a piece of it, where steps are added in order.
 ROUND, ROUND_PIECE = 1024, 256
@@ -81,7 +82,7 @@ class Plan:
             piece=piece_of(model.window, dim, size),
             round=0,
             threads=model.threads,
-            rate=1.0 if model.cbow or bags is not None else SKIP_GRAM_RATE,
+            rate=1.0 if model.cbow or bags is not None else SKIP_GRAM_RATE[model.quality],
         )
         if model.deterministic:
             plan = plan.in_rounds(model.window, dim, push * kept_share, model.device)
@@ -98,7 +99,7 @@ class Plan:
         longest = ROUND if device == "cpu" else DEVICE_ROUND
         most = int(min(longest, ROUND_PUSH / push, _WAITING // slot * self.block))
         if most < _LEAST and device == "cpu":
-            return replace(self, threads=1)
+            return replace(self, threads=1, round=0)
         most = max(most, _LEAST)  # a device has no order of its own, however little is under way
         piece = min(ROUND_PIECE, self.piece, max(_LEAST, most // 8 * 2))
         return replace(self, piece=piece, round=most // piece * piece)

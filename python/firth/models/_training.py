@@ -76,10 +76,6 @@ class Run:
         least: float = min(self.model.min_lr, self.lr)
         return self.lr + (least - self.lr) * done
 
-    def step(self, done: float) -> float:
-        """Return what the kernel takes for it."""
-        return self.plan.rate * self.rate(done)
-
     def train(
         self,
         tables: Tables,
@@ -168,6 +164,7 @@ class Run:
             mean = (place.loss + loss) / max(place.pairs + pairs, 1)
             bar.note(loss=mean, lr=self.rate(share))
 
+        lr = [self.plan.rate * self.rate(e / self.epochs) for e in (epoch, epoch + 1)]
         done = kernels.negative_sampling(
             tables.input,
             tables.output,
@@ -181,7 +178,7 @@ class Run:
             cbow=self.model.cbow,
             seed=self.model.seed,
             epoch=self.before + epoch,
-            lr=(self.step(epoch / self.epochs), self.step((epoch + 1) / self.epochs)),
+            lr=(lr[0], lr[1]),
             block=self.plan.block,
             shared=self.plan.shared,
             piece=self.plan.piece,

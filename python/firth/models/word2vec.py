@@ -53,8 +53,9 @@ class Word2Vec:
         "cpu", or "cuda": tables and text are moved to the current CUDA device, which must have room
         for them, and ``threads`` means nothing there. Needs CuPy: firth[cuda12] or firth[cuda13].
     quality
-        How many words share one state of the tables, and how many negatives they share: "fast",
-        "balanced" or "careful".
+        How many words share one state of the tables, and how many negatives they share: "fast" (32
+        and 16), "balanced" (32 and 32) or "careful" (16 and 32). Pairs of a skip-gram centre share
+        a state, too, for which its steps take 0.9 of the learning rate, 0.8 with "careful".
     deterministic
         The same bits on any number of threads, whenever data, settings, version and instruction set
         (``firth.show_config``) are the same: about a thousand words are read, then their steps are

@@ -106,7 +106,7 @@ class TestBadInput:
             if apart:
                 assert kernels.negative_sampling(**good, piece=4, round=4, **on).pairs == 8
                 continue
-            with pytest.raises(ValueError, match="^negative_sampling: input and output share memo"):
+            with pytest.raises(ValueError, match=r"^negative_sampling: input and output sha"):
                 kernels.negative_sampling(**good, piece=4, round=4, **on)
 
     @pytest.mark.parametrize(

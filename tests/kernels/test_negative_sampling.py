@@ -83,7 +83,7 @@ def test_the_loss_of_many_negatives_is_exact_where_scores_are_zero(on, shared):
     *_, loss, pairs, kept = oracle.negative_sampling(**problem, lr_begin=0, lr_end=0)
     done = kernels.negative_sampling(**problem, lr=(0, 0), threads=1, **on)
     assert done[1:] == (pairs, kept)
-    assert done.loss * pairs == pytest.approx(loss, rel=1e-5)
+    assert done.loss * pairs == pytest.approx(loss, rel=1e-4)  # wrong products miss by 1e-2
 
 
 @given(problem=problems(rounds=False), threads=st.integers(2, 4))

@@ -73,14 +73,18 @@ def test_the_readmes_lines_run(tmp_path):
     (tmp_path / "corpus.txt").write_text(some_text(), encoding="utf-8")
     for name in ("train.txt", "valid.txt"):
         (tmp_path / name).write_text(some_labels())
+    for name in ("text.txt", "january.txt", "february.txt"):
+        (tmp_path / name).write_text(some_text())
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    lines, ngrams, labels, company, search = blocks
+    lines, going_on, ngrams, labels, company, search = blocks
     shown = "print(len(emb), ids.shape)"
+    gone_on = "print(emb, learner)"
     made = 'print("quen" in emb, emb.has_vector("quen"), emb.subwords("quen")[0][0], len(bags.ids))'
     predicted = "print(labels[0], model.test('valid.txt').precision)"
     counted = "print(emb, phrases.collocations(1)[0].count >= 5, counts['king', 'queen'] > 0)"
     whole = "print(ids.tolist() == kernels.topk(items[:2], items, 10)[0].tolist())"
-    program = [f"import os\nos.chdir({str(tmp_path)!r})", lines, shown, ngrams, made]
+    program = [f"import os\nos.chdir({str(tmp_path)!r})", lines, shown]
+    program += [going_on, gone_on, ngrams, made]
     program = "\n".join([*program, labels, predicted, company, counted, search, shown, whole])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
@@ -90,7 +94,8 @@ def test_the_readmes_lines_run(tmp_path):
     )
     size = "124 (2, 10)"
     made, counted = "False True <qu 24", "Embedding(124 keys, dim=100) True True"
-    said = [size, made, "__label__sun 1.0", counted, size, "True"]
+    gone_on = "Embedding(124 keys, dim=100) Learner(Word2Vec, 124 words of 20000 tokens)"
+    said = [size, gone_on, made, "__label__sun 1.0", counted, size, "True"]
     assert done.stdout.splitlines() == said, done.stderr
 
 

@@ -1,9 +1,10 @@
-// negative_sampling on one core, per instruction set: raw corpus words per second of CPU time, skip-gram and CBOW, on a
-// text whose words follow Zipf's law. The loss of a short pass is checked against the definition in float64 first.
+// negative_sampling on one core, per instruction set: raw corpus words per second of CPU time, skip-gram and CBOW, and
+// explicit pairs per second, on a text whose words follow Zipf's law. The loss of a short pass is checked against the
+// definition in float64 first.
 // Usage: bench_negative_sampling [tokens=2000000] [words=70000]
 //
-// Ladder (wiki8, dim 100 unless said, window 5, negative 5, one busy core, million words/s of CPU time; what a change
-// gave):
+// Ladder (wiki8, dim 100 unless said, window 5, negative 5, one busy core, from the logarithms on of
+// Sapphire Rapids, million words/s of CPU time; what a change gave):
 //   blocks of 32 centres, 32 shared negatives, dense products     1.4   against 0.12 for gensim beside it
 //   products start from zero instead of cleared memory            nothing that the noise lets see
 //   accept and alias in one table, asked for a piece ahead        +18%
@@ -23,6 +24,17 @@
 //   ... the next block's bags fetched, all or up to 32 rows a bag nothing: not kept
 //   ... only rows that words have, frequent ones in front         +10%
 //   ... in the order in which words use them                      +16% instead of those 10
+//   logarithms of products of 1 + e, reciprocals for divisions    v4 from 1.6 to 1.85
+//   products in bfloat16 by the tiles of a matrix unit (amx)      1.85 to 3.0; dim 300: 0.65 to 1.15; CBOW: 1.69 to 2.1
+//   ... products of up to 16 instead of 32 rows at a time         nothing that the noise lets see: not kept
+//   ... every other line of a row fetched; into the first cache   nothing that the noise lets see: not kept
+//   ... targets scored, stepped and added 32 rows at a time       +4% with all rows in cache
+//   ... all rows of the next block fetched, in order to write     3.0 to 3.25; two threads from 1.50 to 1.64 times one
+//   ... the same once more before adding                          nothing: not kept
+//   ... profile with all rows in cache                            tiles 31%, logistic functions 19%, reading and
+//   rounding rows 17%, adding 10%, drawing 5%
+//   rounds of 1024 tokens, sums pair by pair through pointers     1.8 to 2.0, one thread
+//   ... steps of a word linked, summed up where the first is      about the same on one thread
 #include "firth/negative_sampling.h"
 
 #include <algorithm>
@@ -39,15 +51,24 @@ namespace {
 
 using namespace firth;
 
+enum class Model { kSkipGram, kCbow, kPairs };
+
+const char* name(Model model) {
+  return model == Model::kPairs ? "pairs" : model == Model::kCbow ? "cbow" : "skip-gram";
+}
+
 struct Problem {
-  Problem(i64 tokens, i64 words, i64 dim, bool cbow) : input(words * dim), output(words * dim), ids(tokens) {
+  Problem(i64 tokens, i64 words, i64 dim, Model model, float spread) : input(words * dim), output(words * dim) {
     for (std::size_t i = 0; i < input.size(); ++i) {
       const Draw d = draw(1, 100, 0, i);
-      input[i] = (unit(d.x) - 0.5f) / std::sqrt(static_cast<float>(dim));
-      output[i] = (unit(d.y) - 0.5f) / std::sqrt(static_cast<float>(dim));
+      input[i] = spread * (unit(d.x) - 0.5f) / std::sqrt(static_cast<float>(dim));
+      output[i] = spread * (unit(d.y) - 0.5f) / std::sqrt(static_cast<float>(dim));
     }
-    for (i64 i = 0; i < tokens; ++i)  // log-uniform: word r as often as 1 / r
-      ids[i] = static_cast<u32>(std::pow(words, unit(draw(1, 101, 0, i).x)) - 1);
+    for (i64 i = 0; i < tokens; ++i) {  // log-uniform: word r as often as 1 / r
+      const Draw d = draw(1, 101, 0, i);
+      ids.push_back(static_cast<u32>(std::pow(words, unit(d.x)) - 1));
+      sources.push_back(static_cast<u32>(std::pow(words, unit(d.y)) - 1));
+    }
     keep.assign(words, ~0u);
     for (i64 w = 0; w < words; ++w) {
       const double share = 1e-3 * std::log(words) * static_cast<double>(w + 1);
@@ -55,27 +76,24 @@ struct Problem {
       noise.push_back({~0u, static_cast<u32>(w)});
     }
     offsets = {0, tokens};
-    args = {{input.data(), words, dim},
-            {output.data(), words, dim},
-            {nullptr, nullptr},
-            ids.data(),
-            offsets.data(),
-            tokens,
-            1,
-            keep.data(),
-            noise.data(),
-            5,
-            5,
-            cbow,
-            32,
-            32,
-            4096,
-            7,
-            0,
-            0.025f,
-            0.025f,
-            nullptr,
-            &outcome};
+    args.input = {input.data(), words, dim};
+    args.output = {output.data(), words, dim};
+    args.ids = ids.data();
+    if (model == Model::kPairs) args.sources = sources.data();
+    args.offsets = offsets.data();
+    args.tokens = tokens;
+    args.sentences = 1;
+    args.keep = keep.data();
+    args.noise = noise.data();
+    args.window = 5;
+    args.negative = 5;
+    args.cbow = model == Model::kCbow;
+    args.block = 32;
+    args.shared = 32;
+    args.piece = 4096;
+    args.seed = 7;
+    args.lr_begin = args.lr_end = 0.025f;
+    args.outcome = &outcome;
     args.scratch = std::aligned_alloc(64, (negative_sampling_scratch(args) + 63) / 64 * 64);
   }
   ~Problem() { std::free(args.scratch); }
@@ -86,11 +104,11 @@ struct Problem {
   }
 
   std::vector<float> input, output;
-  std::vector<u32> ids, keep;
+  std::vector<u32> ids, sources, keep;
   std::vector<NoiseColumn> noise;
   std::vector<i64> offsets;
   Outcome outcome{};
-  NegativeSampling args;
+  NegativeSampling args{};
 };
 
 double softplus(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
@@ -132,7 +150,11 @@ double loss_by_definition(const Problem& p) {
     const Range around = company(i, spans[i], {0, count});
     const u32 centre = a.ids[kept[i]];
     std::vector<double> left(dim);
-    for (i64 d = 0; d < dim; ++d) left[d] = row(a.input, centre)[d];
+    for (i64 d = 0; d < dim; ++d) left[d] = row(a.input, a.sources ? a.sources[kept[i]] : centre)[d];
+    if (a.sources) {
+      pair(left, centre, negatives[i]);
+      continue;
+    }
     if (a.cbow) std::fill(left.begin(), left.end(), 0);
     for (i64 j = around.begin; j < around.end; ++j) {
       if (j == i) continue;
@@ -151,12 +173,13 @@ double loss_by_definition(const Problem& p) {
 int main(int count, char** arguments) {
   const i64 tokens = count > 1 ? std::atoll(arguments[1]) : 2000000,
             words = count > 2 ? std::atoll(arguments[2]) : 70000;
-  std::printf("%ld tokens, %ld words, window 5, negative 5\n%-5s %5s %-10s %16s\n", static_cast<long>(tokens),
-              static_cast<long>(words), "isa", "dim", "model", "million words/s");
+  std::printf("%ld tokens, %ld words, window 5, negative 5\n%-5s %5s %-10s %17s\n", static_cast<long>(tokens),
+              static_cast<long>(words), "isa", "dim", "model", "million tokens/s");
   for (const i64 dim : {100, 300}) {
-    for (const bool cbow : {false, true}) {
-      Problem small(10000, 1000, dim, cbow), large(tokens, words, dim, cbow);
+    for (const Model model : {Model::kSkipGram, Model::kCbow, Model::kPairs}) {
+      Problem small(10000, 1000, dim, model, std::sqrt(12.0f)), large(tokens, words, dim, model, 1);
       small.args.lr_begin = small.args.lr_end = 0;
+      // bfloat16, too: scores of variance 1 err by thousandths either way, and there are many.
       const double wanted = loss_by_definition(small);
       for (const Kernels* level : supported_kernels()) {
         small.run(*level);
@@ -171,7 +194,7 @@ int main(int count, char** arguments) {
           large.run(*level);
           best = std::min(best, static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC);
         }
-        std::printf("%-5s %5ld %-10s %16.2f\n", level->isa, static_cast<long>(dim), cbow ? "cbow" : "skip-gram",
+        std::printf("%-5s %5ld %-10s %17.2f\n", level->isa, static_cast<long>(dim), name(model),
                     1e-6 * static_cast<double>(tokens) / best);
       }
     }

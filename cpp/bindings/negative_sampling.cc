@@ -119,7 +119,7 @@ struct Pass {
       const Outcome found = together(outcomes);
       all = together(std::vector<Outcome>{all, found});
       if (found.blown_up >= 0 || found.unknown >= 0) break;
-      kernel.link_steps(round, count);
+      run(1, 1, 1, [&](Range, int) { kernel.link_steps(round, count); });
       run(count, 1, workers, [&](Range some, int) { kernel.merge_steps(round, some); });
       if (args.bags.offsets)
         run(kRowParts, (kRowParts + workers - 1) / workers, workers,

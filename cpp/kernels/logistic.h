@@ -83,6 +83,7 @@ inline void end_pairs(const Diagonal& diagonal, const Band& band, i64 lane, floa
 inline void end_negatives(i64 shared, const u64* met, Floats weight, float lr, float* scores, i64 width,
                           Logistic* logistic) {
   const Floats rate = -lr * weight;
+  i64 factors = 0;
   for (i64 k = 0; k < shared; ++k) {
     if (met[k / 64] >> (k % 64) & 1) continue;
     float* at = scores + k * width;
@@ -91,7 +92,7 @@ inline void end_negatives(i64 shared, const u64* met, Floats weight, float lr, f
     logistic->linear += over;
     logistic->grown *= more;
     store(at, share * rate);
-    if (k % kProduct == kProduct - 1) logistic->take(weight);
+    if (++factors % kProduct == 0) logistic->take(weight);
   }
   logistic->take(weight);
 }

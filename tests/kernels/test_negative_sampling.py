@@ -67,6 +67,25 @@ def test_products_are_those_of_float32_or_all_of_bfloat16(on):
         assert max(off[False]) < 1e-5 or (is_half(on) and max(off[True]) < 1e-5)
 
 
+@pytest.mark.parametrize("shared", [128, 256, 512])
+def test_the_loss_of_many_negatives_is_exact_where_scores_are_zero(on, shared):
+    """Where tables begin, each factor 1 + exp(-score) is 2, and products of them grow fastest."""
+    rng = np.random.default_rng(0)
+    words, tokens, dim = 200, 160, 8
+    ids = (words * rng.random(tokens) ** 2).astype(np.uint32)  # many negatives are targets, too
+    problem = {
+        "input": rng.normal(0, 0.1, (words, dim)).astype(np.float32),
+        "output": np.zeros((words, dim), np.float32), "ids": ids, "offsets": np.array([0, tokens]),
+        "keep": np.full(words, 2**32 - 1, np.uint32),
+        "noise": kernels.noise(1 + np.bincount(ids, minlength=words)), "window": 3, "negative": 5,
+        "cbow": False, "block": 32, "shared": shared, "piece": 160, "seed": 1, "epoch": 0,
+    }  # fmt: skip
+    *_, loss, pairs, kept = oracle.negative_sampling(**problem, lr_begin=0, lr_end=0)
+    done = kernels.negative_sampling(**problem, lr=(0, 0), threads=1, **on)
+    assert done[1:] == (pairs, kept)
+    assert done.loss * pairs == pytest.approx(loss, rel=1e-4)  # wrong products miss by 1e-2
+
+
 @given(problem=problems(rounds=False), threads=st.integers(2, 4))
 def test_threads_train_the_same_pairs(on, problem, threads):
     one, many = run(problem, on)[2], run(problem, on, threads)[2]

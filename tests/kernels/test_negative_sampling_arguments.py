@@ -96,6 +96,19 @@ class TestBadInput:
         with pytest.raises(error, match=f"^negative_sampling: {says}"):
             kernels.negative_sampling(**{**good, "piece": 4, **change}, **on)
 
+    def test_tables_that_share_memory_are_refused_in_rounds(self, on, good):
+        """Threads would add to the same rows in no order."""
+        rows = np.zeros((8, 3), np.float32)
+        good["input"] = rows[:4]
+        for other, apart in ((rows[:4], False), (rows[3:7], False), (rows[4:], True)):
+            good["output"] = other
+            assert kernels.negative_sampling(**good, **on).pairs == 8
+            if apart:
+                assert kernels.negative_sampling(**good, piece=4, round=4, **on).pairs == 8
+                continue
+            with pytest.raises(ValueError, match=r"^negative_sampling: input and output sha"):
+                kernels.negative_sampling(**good, piece=4, round=4, **on)
+
     @pytest.mark.parametrize(
         ("change", "error", "says"),
         [

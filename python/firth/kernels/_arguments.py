@@ -196,6 +196,16 @@ def first_fall(array: Any, *, strict: bool = False) -> int:
     return -1
 
 
+def overlap(first: Any, second: Any) -> bool:
+    """Return whether two contiguous arrays, on the host or on a device, share memory."""
+    spans = []
+    for array in (first, second):
+        found = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+        spans.append((int(found["data"][0]), int(array.nbytes)))
+    (low, size), (high, _) = sorted(spans)
+    return low + size > high
+
+
 def dtype_of(function: str, dtype: Any, choices: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
     """Return a dtype that is among the choices."""
     kind: np.dtype[Any] | None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
-from firth.kernels._arguments import first_fall, first_outside, part_of
+from firth.kernels._arguments import first_fall, first_outside, overlap, part_of
 from firth.kernels._subwords import Bags, bags_of, check_bags
 
 _NO_IDS = np.zeros(0, np.uint32)
@@ -247,8 +247,9 @@ def negative_sampling(
     round
         0: steps are added as they are found; with several threads results vary a little. A multiple
         of ``piece``: so many tokens see one state of the tables, and their steps are then added in
-        order, which makes the tables the same, bit for bit, on any number of threads. Array code
-        works in rounds always, of ``piece`` tokens for 0.
+        order, which makes the tables the same, bit for bit, on any number of threads; ``input`` and
+        ``output`` must then not share memory. Array code works in rounds always, of ``piece``
+        tokens for 0.
     part
         Train the tokens [first, last) of the corpus alone, as the whole pass does when it comes to
         them: with the same draws, company and learning rate. Both are multiples of ``round``, or
@@ -348,6 +349,10 @@ def negative_sampling(
         raise TypeError(f"negative_sampling: cbow={cbow!r} is not False or True")
     if round % piece:
         raise ValueError(f"negative_sampling: round={round} is not a multiple of piece={piece}")
+    if round and overlap(input, output):
+        raise ValueError(
+            "negative_sampling: input and output share memory, expected two tables for rounds"
+        )
     first, last = _part(part, round or piece, "round" if round else "piece", len(ids))
     arrays = [input, output, ids, offsets]
     if sources is not None:

@@ -93,10 +93,9 @@ struct Pass {
   Outcome in_rounds(i64 size) {
     const std::size_t most = static_cast<std::size_t>(size);
     const i64 piece_bytes = blocks_of_piece(args) * slot_bytes(args);
-    if (size * blocks_of_piece(args) * slot_rows(args) >= i64{1} << 31)
-      throw py::value_error("negative_sampling: a round has 2^31 steps or more, expected fewer: lower round");
+    if (2 * size * blocks_of_piece(args) * slot_rows(args) >= i64{1} << 31)
+      throw py::value_error("negative_sampling: a round may have 2^30 steps or more, expected fewer: lower round");
     const auto slots = room(most * static_cast<std::size_t>(piece_bytes), args, "rounds");
-    std::vector<i64> blocks(most);
     std::vector<u32> last_inputs(inputs), last_targets(static_cast<std::size_t>(args.output.rows));
     Outcome all{0, 0, 0, -1, -1};
     i64 begin = pieces.begin;
@@ -106,7 +105,7 @@ struct Pass {
       const i64 count = std::min(size, pieces.end - begin);
       std::vector<Outcome> outcomes(static_cast<std::size_t>(count), Outcome{0, 0, 0, -1, -1});
       NegativeSampling round = args;
-      round.steps = {static_cast<char*>(slots.get()), blocks.data(), begin, last_inputs.data(), last_targets.data()};
+      round.steps = {static_cast<char*>(slots.get()), begin, last_inputs.data(), last_targets.data()};
       run(
           count, 1, workers,
           [&](Range range, int number) {

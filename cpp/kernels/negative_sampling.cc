@@ -237,7 +237,10 @@ void train(const NegativeSampling& a, Work& w, i64 piece, i64 begin, i64 end) {
   char* slots = a.steps.slots;
   if (slots) {
     slots += (piece - a.steps.first_piece) * blocks_of_piece(a) * slot_bytes(a);
-    a.steps.blocks[piece - a.steps.first_piece] = blocks;
+    for (i64 n = blocks; n < blocks_of_piece(a); ++n) {
+      const Slot none = slot_in(a, slots + n * slot_bytes(a));
+      *none.inputs = *none.targets = 0;
+    }
   }
   for (i64 n = 0; n < blocks; ++n) {
     const Block b = block_at(a, w, n);

@@ -3,21 +3,33 @@
 #include "slots.h"
 
 namespace firth::FIRTH_LEVEL {
+namespace {
+
+// The share of a sum of steps that is added: all, unless it is too long.
+float share_of(const float* sum, i64 stride) {
+  Floats squares{};
+  for (i64 d = 0; d < stride; d += kLanes) squares += load(sum + d) * load(sum + d);
+  const float square = sum_loose(squares);
+  return square > kMostMove * kMostMove ? kMostMove / __builtin_sqrtf(square) : 1.0f;
+}
+
+}  // namespace
 
 // `last` has a number for each word; what earlier rounds left there is known by the word at that place.
 i64 link_steps(const NegativeSampling& a, i64 pieces) {
   i64 words = 0;
-  const i64 rows = slot_rows(a);
-  each_slot(a, {0, pieces}, [&](const Slot& slot, i64 number) {
+  const Waiting waiting(a);
+  const u32 mask = (1u << waiting.bits) - 1;
+  waiting.each({0, pieces}, [&](const Slot& slot, i64 number) {
     for (i64 i = 0; i < steps_in(slot); ++i) {
-      const u32 word = slot.words[i], here = static_cast<u32>(number * rows + i);
+      const u32 word = slot.words[i], here = static_cast<u32>(number << waiting.bits | i);
       u32& last = (i < *slot.inputs ? a.steps.last_inputs : a.steps.last_targets)[word];
       slot.next[i] = kNone | kFirst;
       if (last < here) {
-        const Slot before = slot_number(a, last / rows);
-        const i64 at = last % rows;
-        const bool input = at < *before.inputs, filled = is_filled(a, last / rows);
-        if (filled && at < steps_in(before) && before.words[at] == word && input == (i < *slot.inputs)) {
+        const Slot before = waiting.slot(last >> waiting.bits);
+        const i64 at = last & mask;
+        const bool input = at < *before.inputs;
+        if (at < steps_in(before) && before.words[at] == word && input == (i < *slot.inputs)) {
           before.next[at] = (before.next[at] & kFirst) | here;
           slot.next[i] = kNone;
         }
@@ -32,17 +44,25 @@ i64 link_steps(const NegativeSampling& a, i64 pieces) {
 i64 merge_steps(const NegativeSampling& a, Range pieces) {
   constexpr i64 kEarlier = 8;
   i64 merged = 0;
+  const Waiting waiting(a);
+  const u32 mask = (1u << waiting.bits) - 1;
   const bool bags = a.bags.offsets != nullptr;
-  each_slot(a, pieces, [&](const Slot& slot, i64) {
+  waiting.each(pieces, [&](const Slot& slot, i64) {
     for (i64 i = 0; i < steps_in(slot); ++i) {
       const i64 later = i + kEarlier;
       if (later < steps_in(slot) && slot.next[later] & kFirst && !(bags && later < *slot.inputs))
         fetch_row(later < *slot.inputs ? a.input : a.output, slot.words[later]);
       if (!(slot.next[i] & kFirst)) continue;
-      float* sum = step_in(a, slot, i);
-      const float share = sum_steps(a, sum, slot.next[i] & ~kFirst);
+      float* sum = waiting.step(slot, i);
+      for (u32 at = slot.next[i] & ~kFirst; at != kNone;) {
+        const Slot other = waiting.slot(at >> waiting.bits);
+        const float* step = waiting.step(other, at & mask);
+        at = other.next[at & mask];
+        for (i64 d = 0; d < waiting.stride; d += kLanes) store(sum + d, load(sum + d) + load(step + d));
+      }
+      const float share = share_of(sum, waiting.stride);
       if (bags && i < *slot.inputs) {
-        for (i64 d = 0; d < padded(a.input.dim); d += kLanes) store(sum + d, load(sum + d) * share);
+        for (i64 d = 0; d < waiting.stride; d += kLanes) store(sum + d, load(sum + d) * share);
       } else {
         add_share(i < *slot.inputs ? a.input : a.output, slot.words[i], sum, share);
       }
@@ -54,14 +74,15 @@ i64 merge_steps(const NegativeSampling& a, Range pieces) {
 
 i64 add_to_bags(const NegativeSampling& a, i64 pieces, Range parts) {
   i64 added = 0;
-  each_slot(a, {0, pieces}, [&](const Slot& slot, i64) {
+  const Waiting waiting(a);
+  waiting.each({0, pieces}, [&](const Slot& slot, i64) {
     for (i64 i = 0; i < *slot.inputs; ++i) {
       if (!(slot.next[i] & kFirst)) continue;
       const u32 word = slot.words[i];
       for (i64 r = a.bags.offsets[word]; r < a.bags.offsets[word + 1]; ++r) {
         const i64 part = static_cast<i64>(a.bags.ids[r] % kRowParts);
         if (part < parts.begin || part >= parts.end) continue;
-        add_share(a.input, a.bags.ids[r], step_in(a, slot, i), 1.0f);
+        add_share(a.input, a.bags.ids[r], waiting.step(slot, i), 1.0f);
         ++added;
       }
     }

@@ -56,7 +56,6 @@ struct NoiseColumn {
 // Where the steps of a round wait: a slot for each block that its pieces can have.
 struct Steps {
   char* slots;        // (pieces of a round, blocks of a piece) times slot_bytes(), 64-byte aligned; null: nothing waits
-  i64* blocks;        // (pieces of a round,) how many slots of the piece are filled
   i64 first_piece;    // of the round
   u32* last_inputs;   // (words as inputs: rows of the input, bags) zeros; for link_steps
   u32* last_targets;  // (words,)

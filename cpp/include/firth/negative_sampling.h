@@ -26,6 +26,9 @@
 // trained. What does depend on them is the order of the updates: threads write rows without locks (Hogwild: Niu et al.,
 // 2011), as classification does: the two exceptions to the law that any cut of the range gives the same answer.
 //
+// On the level amx, rows and steps have the 8 significant bits of bfloat16 where they are multiplied; sums and tables
+// are float32 everywhere.
+//
 // Rounds undo that exception. The tables stay as they are while the pieces of a round are read, [r, r + 1) * round
 // tokens. Then the steps of each word as input, and of each as target or negative, are added up in the order of pieces,
 // blocks and places in a block. A sum longer than kMostMove is shortened to it, since frequent words take hundreds of

@@ -18,9 +18,9 @@ QUALITY = {"fast": (32, 16), "balanced": (32, 32), "careful": (16, 32)}
 # The share of the learning rate that steps of skip-gram take. The pairs of a centre are trained
 # from one state, where each of the original word2vec's sees what the last one did and so goes less
 # far. With all of the rate, vectors of Wikipedia are better than the original's on analogies and
-# relatedness and worse on similarity, with 0.8 of it they are alike on all; short texts want more.
+# relatedness and worse on similarity, with less they are alike on all; short texts want more.
 # CBOW and words made of n-grams are as good as the original's, or better, without.
-SKIP_GRAM_RATE = {"fast": 0.9, "balanced": 0.9, "careful": 0.8}
+SKIP_GRAM_RATE = {"fast": 0.9, "balanced": 0.9, "careful": 0.85}
 
 # Tokens of a round and of a piece of it, where steps are added in order.
 ROUND, ROUND_PIECE = 1024, 256

@@ -55,7 +55,7 @@ class Word2Vec:
     quality
         How many words share one state of the tables, and how many negatives they share: "fast" (32
         and 16), "balanced" (32 and 32) or "careful" (16 and 32). Pairs of a skip-gram centre share
-        a state, too, for which its steps take 0.9 of the learning rate, 0.8 with "careful".
+        a state, too, for which its steps take 0.9 of the learning rate, 0.85 with "careful".
     deterministic
         The same bits on any number of threads, whenever data, settings, version and instruction set
         (``firth.show_config``) are the same: about a thousand words are read, then their steps are

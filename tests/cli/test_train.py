@@ -88,7 +88,7 @@ def test_models_without_checkpoints_have_no_such_flag(call, text, tmp_path):
 def test_a_checkpoint_within_an_epoch_is_gone_on_from(call, text, tmp_path, monkeypatch):
     model = Word2Vec(dim=4, window=3, min_count=1, epochs=3, sample=0, deterministic=True)
     path, out = tmp_path / "saved", tmp_path / "out"
-    text.write_text(" ".join(str(number**2 % 199) for number in range(1000)))
+    text.write_text(" ".join(str(number**2 % 199) for number in range(5000)))
     argv = ["train", "word2vec", text, "-o", out, "--dim", 4, "--window", 3, "--min-count", 1]
     argv += ["--epochs", 3, "--sample", 0, "--deterministic", "--checkpoint", path, "--every", 50]
     save = Checkpoint.save

@@ -88,8 +88,8 @@ struct Pass {
     return together(outcomes);
   }
 
-  // Round after round: first all steps are found, then all are added, each part of the rows by one thread. Outcomes
-  // are added up by pieces, so that the loss does not depend on threads either.
+  // Round after round: all steps are found, then those of each word are linked, added up and added to the tables.
+  // Outcomes are added up by pieces, so that the loss does not depend on threads either.
   Outcome in_rounds(i64 size) {
     const std::size_t most = static_cast<std::size_t>(size);
     const i64 piece_bytes = blocks_of_piece(args) * slot_bytes(args);

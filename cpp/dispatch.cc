@@ -32,6 +32,8 @@ namespace {
    other::cooccurrence,                           \
    other::merge_counts,                           \
    other::glove,                                  \
+   other::walks,                                  \
+   other::ranking,                                \
    level::prepare,                                \
    level::begin_topk,                             \
    level::topk,                                   \

@@ -57,6 +57,8 @@ void bind_subwords(py::module_& module);
 void bind_classification(py::module_& module);
 void bind_cooccurrence(py::module_& module);
 void bind_glove(py::module_& module);
+void bind_walks(py::module_& module);
+void bind_ranking(py::module_& module);
 void bind_cosine(py::module_& module);
 
 }  // namespace firth

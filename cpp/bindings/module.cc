@@ -30,6 +30,8 @@ PYBIND11_MODULE(_cpu, module, pybind11::mod_gil_not_used()) {
   bind_classification(module);
   bind_cooccurrence(module);
   bind_glove(module);
+  bind_walks(module);
+  bind_ranking(module);
   bind_cosine(module);
   module.def("draws", &draws, py::arg("seed"), py::arg("stream"), py::arg("epoch"), py::arg("first"), py::arg("count"));
   module.def("isas", [] {

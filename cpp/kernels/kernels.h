@@ -8,8 +8,10 @@
 #include "firth/cosine.h"
 #include "firth/glove.h"
 #include "firth/negative_sampling.h"
+#include "firth/ranking.h"
 #include "firth/subwords.h"
 #include "firth/tokens.h"
+#include "firth/walks.h"
 
 // topk works in three acts: begin_topk starts all queries (and returns the first that is not finite, or -1), topk scans
 // ranges of items, end_topk scores what waits for one query.
@@ -49,6 +51,8 @@
   void cooccurrence(const Cooccurrence&, Range);     \
   void merge_counts(const MergeCounts&, Range);      \
   void glove(const Glove&, Range);                   \
+  void walks(const Walks&, Range);                   \
+  void ranking(const Ranking&, Range);               \
   }
 
 namespace firth {
@@ -70,6 +74,8 @@ struct Kernels {
   void (*cooccurrence)(const Cooccurrence&, Range);
   void (*merge_counts)(const MergeCounts&, Range);
   void (*glove)(const Glove&, Range);
+  void (*walks)(const Walks&, Range);
+  void (*ranking)(const Ranking&, Range);
   void (*prepare)(const Prepare&, Range);
   i64 (*begin_topk)(const TopK&);
   void (*topk)(const TopK&, Range);

@@ -203,6 +203,52 @@ def glove(
     progress: Callable[[int, float], object] | None,
 ) -> tuple[float, int, int]: ...
 
+# walks
+
+def walks(
+    *,
+    indptr: Longs,
+    indices: Ids,
+    thresholds: Ids,
+    types: int,
+    path: Ids,
+    starts: Ids,
+    first_walk: int,
+    length: int,
+    p: float,
+    q: float,
+    restart: float,
+    seed: int,
+    out: Ids,
+    threads: int,
+    isa: str,
+    progress: Callable[[int], object] | None,
+) -> None: ...
+
+# ranking
+
+def ranking(
+    *,
+    users: Floats,
+    items: Floats,
+    biases: Floats,
+    indptr: Longs,
+    indices: Ids,
+    owners: Ids,
+    noise: Ids,
+    loss: int,
+    trials: int,
+    first: int,
+    last: int,
+    seed: int,
+    epoch: int,
+    lr: float,
+    reg: float,
+    threads: int,
+    isa: str,
+    progress: Callable[[int, float], object] | None,
+) -> tuple[float, int, int, int, int]: ...
+
 # topk and prepare
 
 def prepare(

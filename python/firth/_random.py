@@ -10,6 +10,8 @@ import numpy as np
 from firth._backend import Floats, Ids, named
 
 STREAM_POSITION, STREAM_NEGATIVE, STREAM_INITIAL, STREAM_LABEL, STREAM_ORDER = range(5)
+STREAM_WALK, STREAM_RANKING = 5, 6  # + 256 times the number of the trial
+STREAM_SHUFFLE = 7  # number = place: what Python code puts in an order by chance
 _LOW = 0xFFFFFFFF
 
 

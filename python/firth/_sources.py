@@ -17,7 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 
-from firth._backend import WordCounter
+from firth._backend_text import WordCounter
 from firth._errors import FormatError
 
 PIECE = 1 << 20  # bytes per read of a stream

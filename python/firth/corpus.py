@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from firth import _sources
-from firth._backend import TextBackend, named
+from firth._backend import named
+from firth._backend_text import TextBackend
 from firth._errors import FormatError
 from firth._reading import AnyPath
 from firth._scratch import Scratch

@@ -15,6 +15,8 @@ enum Stream : u32 {
   kStreamInitial = 2,  // word number = row * dim + column
   kStreamLabel = 3,    // pair number = example: first chooses the label that it is trained for
   kStreamOrder = 4,    // word number = row, then one for the shift: the order in which counts are read
+  kStreamWalk = 5,     // + 256 * trial; number = walk, epoch = step
+  kStreamRanking = 6,  // + 256 * trial; number = sample
 };
 
 struct Draw {

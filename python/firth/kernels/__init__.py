@@ -10,9 +10,11 @@ from firth.kernels._glove import Fitted, glove, glove_tables
 from firth.kernels._merge import merge_topk
 from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
 from firth.kernels._prepared import Prepared
+from firth.kernels._ranking import Ranked, ranking
 from firth.kernels._subwords import Bags, bag_means, subword_means, subwords
 from firth.kernels._tables import padded_rows
 from firth.kernels._tokens import Tokens, tokens
+from firth.kernels._walks import Transitions, Walked, transitions, walks
 
 __all__ = [
     "Bags",
@@ -20,7 +22,10 @@ __all__ = [
     "Learnt",
     "Pass",
     "Prepared",
+    "Ranked",
     "Tokens",
+    "Transitions",
+    "Walked",
     "bag_means",
     "classification",
     "cooccurrence",
@@ -35,8 +40,11 @@ __all__ = [
     "noise",
     "padded_rows",
     "prepare",
+    "ranking",
     "subword_means",
     "subwords",
     "tokens",
     "topk",
+    "transitions",
+    "walks",
 ]

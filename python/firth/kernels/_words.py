@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from firth._backend import Bytes, Longs, TextBackend, backend_of, named
+from firth._backend import Bytes, Longs, backend_of, named
+from firth._backend_text import TextBackend
 from firth.kernels._arguments import array_module, typed
 
 

@@ -158,14 +158,9 @@ def ranking(
     first, last = part_of(name, part, met.nnz)
     number = number_of_threads(name, threads)
     if not users.shape[1]:
-        raise ValueError(
-            f"{name}: users has shape {users.shape}, expected (users, dim) with dim > 0"
-        )
+        raise ValueError(f"{name}: users has no columns, expected (users, dim) with dim > 0")
     xp = array_module(name, met=met.indptr)
-    owners = xp.repeat(
-        xp.arange(rows, dtype=np.uint32),
-        (met.indptr[1:] - met.indptr[:-1]).tolist() if xp is not np else np.diff(met.indptr),
-    )
+    owners = xp.searchsorted(met.indptr[1:], xp.arange(met.nnz), side="right").astype(np.uint32)
     total, samples, right, skipped, blown_up = backend_of(users, items, backend=backend).ranking(
         users=users,
         items=items,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from firth.csr import CSR
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.graph import Graph
     from firth.learner import Learner
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
@@ -45,6 +46,7 @@ _HOMES = {
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
+    "Graph": "firth.graph",
     "Learner": "firth.learner",
     "PPMI": "firth.models.ppmi",
     "SubwordEmbedding": "firth.subword_embedding",
@@ -69,6 +71,7 @@ __all__ = [
     "FastTextClassifier",
     "FormatError",
     "GloVe",
+    "Graph",
     "Learner",
     "SubwordEmbedding",
     "Subwords",

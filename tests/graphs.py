@@ -3,6 +3,8 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from matrices import csr_of
+
 # Zachary's karate club (1977): for each member the friends with a higher number.
 KARATE = [
     (0, (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 17, 19, 21, 31)),
@@ -61,3 +63,19 @@ def parts(nodes, pairs):
         for a, b in pairs:
             lowest[a] = lowest[b] = min(lowest[a], lowest[b])
     return lowest
+
+
+class Plain:
+    """What links ask of a graph."""
+
+    def __init__(self, nodes, pairs, directed=False):
+        both = set(pairs) | (set() if directed else {(b, a) for a, b in pairs})
+        self.csr = csr_of(dict.fromkeys(both, 1), (nodes, nodes), np.float32)
+        self.keys = [str(node) for node in range(nodes)]
+        self.directed = directed
+
+    def with_csr(self, csr):
+        """Return a graph of other edges."""
+        made = Plain(len(self.keys), [], self.directed)
+        made.csr = csr
+        return made

@@ -25,17 +25,21 @@ if TYPE_CHECKING:
     from firth.csr import CSR
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.interactions import Interactions
     from firth.learner import Learner
+    from firth.models.bpr import BPR
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
     from firth.models.ppmi import PPMI
     from firth.models.word2vec import Word2Vec
+    from firth.recommender import Recommender
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
     from firth.vocabulary import Vocabulary
 
 _HOMES = {
+    "BPR": "firth.models.bpr",
     "Classifier": "firth.classifier",
     "Corpus": "firth.corpus",
     "Counts": "firth.counts",
@@ -45,8 +49,10 @@ _HOMES = {
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
+    "Interactions": "firth.interactions",
     "Learner": "firth.learner",
     "PPMI": "firth.models.ppmi",
+    "Recommender": "firth.recommender",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
@@ -59,6 +65,7 @@ _HOMES = {
 _MODULES = ("evaluate", "kernels")
 
 __all__ = [
+    "BPR",
     "CSR",
     "PPMI",
     "Classifier",
@@ -69,7 +76,9 @@ __all__ = [
     "FastTextClassifier",
     "FormatError",
     "GloVe",
+    "Interactions",
     "Learner",
+    "Recommender",
     "SubwordEmbedding",
     "Subwords",
     "Vocabulary",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from firth.interactions import Interactions
     from firth.learner import Learner
     from firth.models.bpr import BPR
+    from firth.models.ease import EASE
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
@@ -44,6 +45,7 @@ _HOMES = {
     "Corpus": "firth.corpus",
     "Counts": "firth.counts",
     "CSR": "firth.csr",
+    "EASE": "firth.models.ease",
     "Embedding": "firth.embedding",
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
@@ -67,6 +69,7 @@ _MODULES = ("evaluate", "kernels")
 __all__ = [
     "BPR",
     "CSR",
+    "EASE",
     "PPMI",
     "Classifier",
     "Corpus",

@@ -26,32 +26,40 @@ if TYPE_CHECKING:
     from firth.embedding import Embedding
     from firth.formats import load, read
     from firth.graph import Graph
+    from firth.interactions import Interactions
     from firth.learner import Learner
+    from firth.models.bpr import BPR
+    from firth.models.ease import EASE
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
     from firth.models.node2vec import DeepWalk, Node2Vec
     from firth.models.ppmi import PPMI
     from firth.models.word2vec import Word2Vec
+    from firth.recommender import Recommender
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
     from firth.vocabulary import Vocabulary
 
 _HOMES = {
+    "BPR": "firth.models.bpr",
     "Classifier": "firth.classifier",
     "Corpus": "firth.corpus",
     "Counts": "firth.counts",
     "CSR": "firth.csr",
     "DeepWalk": "firth.models.node2vec",
+    "EASE": "firth.models.ease",
     "Embedding": "firth.embedding",
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
     "Graph": "firth.graph",
+    "Interactions": "firth.interactions",
     "Learner": "firth.learner",
     "Node2Vec": "firth.models.node2vec",
     "PPMI": "firth.models.ppmi",
+    "Recommender": "firth.recommender",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
@@ -64,7 +72,9 @@ _HOMES = {
 _MODULES = ("evaluate", "kernels")
 
 __all__ = [
+    "BPR",
     "CSR",
+    "EASE",
     "PPMI",
     "Classifier",
     "Corpus",
@@ -76,8 +86,10 @@ __all__ = [
     "FormatError",
     "GloVe",
     "Graph",
+    "Interactions",
     "Learner",
     "Node2Vec",
+    "Recommender",
     "SubwordEmbedding",
     "Subwords",
     "Vocabulary",

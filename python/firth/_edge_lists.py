@@ -1,4 +1,4 @@
-"""Edge lists as text -> edges, in blocks; columns of nodes are counted as the words of a text are."""
+"""Edge lists as text -> edges, in blocks; columns of nodes are counted as words of a text are."""
 
 import os
 import re

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn import metrics
 
-from firth import CSR, Embedding
+from firth import Embedding, Graph
 from firth.evaluate import (
     Links,
     LinkSplit,
@@ -20,7 +20,7 @@ from firth.evaluate import (
     link_ranking,
     split_links,
 )
-from graphs import KARATE, Plain, edge_lists, entries, parts
+from graphs import KARATE, edge_lists, entries, graph_of, parts
 
 # ---- pairs as numbers ---------------------------------------------------------------------------
 
@@ -86,7 +86,7 @@ def test_the_forest_is_that_of_taking_edges_in_order(graph):
 @given(edge_lists(), st.floats(0, 0.5), st.floats(0.05, 0.45), st.booleans(), st.integers(0, 9))
 def test_a_split_leaks_nothing_and_its_negatives_are_no_edges(drawn, valid, test, connected, seed):
     nodes, edges, directed = drawn
-    graph = Plain(nodes, edges, directed)
+    graph = graph_of(nodes, edges, directed)
     ratio = seed / 3
     try:
         split = split_links(graph, valid, test, connected=connected, negatives=ratio, seed=seed)
@@ -123,7 +123,7 @@ def test_a_split_leaks_nothing_and_its_negatives_are_no_edges(drawn, valid, test
 
 @given(edge_lists(), st.booleans())
 def test_the_same_seed_splits_alike(drawn, connected):
-    graph = Plain(*drawn)
+    graph = graph_of(*drawn)
     try:
         first, again = (split_links(graph, 0.2, 0.2, connected=connected) for _ in range(2))
     except ValueError:
@@ -135,23 +135,30 @@ def test_the_same_seed_splits_alike(drawn, connected):
 
 
 def test_other_seeds_hold_out_other_edges():
-    graph = Plain(34, KARATE)
+    graph = graph_of(34, KARATE)
     found = {str(split_links(graph, seed=seed).test.positives.tolist()) for seed in range(10)}
     assert len(found) == 10
 
 
-def test_weights_stay_with_their_edges():
-    graph = Plain(34, KARATE)
-    rows, columns = _pairs.ends_of(graph.csr)
-    graph.csr.data[:] = np.minimum(rows, columns) * 100 + np.maximum(rows, columns)
-    train = split_links(graph, seed=3).train
+@pytest.mark.parametrize("directed", [False, True])
+def test_weights_and_all_else_stay_with_the_graph(directed):
+    sources, targets = np.array(KARATE).T
+    weights = sources * 100.0 + targets
+    graph = Graph((sources, targets, weights), directed=directed).with_types(["even", "odd"] * 17)
+    split = split_links(graph, seed=3)
+    train = split.train
+    assert (train.edges, graph.edges) == (62, 78)
+    assert (train.directed, train.weighted, len(train)) == (directed, True, 34)
+    assert train.keys == graph.keys
+    assert (train.types == graph.types).all()
     rows, columns = _pairs.ends_of(train.csr)
     wanted = np.minimum(rows, columns) * 100 + np.maximum(rows, columns)
     assert train.csr.data.tolist() == wanted.tolist()
+    assert train.csr.data.dtype == graph.csr.data.dtype
 
 
 def test_every_edge_of_a_ring_is_held_out_equally_often():
-    ring = Plain(10, [(i, (i + 1) % 10) for i in range(10)])
+    ring = graph_of(10, [(i, (i + 1) % 10) for i in range(10)])
     times = np.zeros((10, 10))
     for seed in range(1000):
         for a, b in split_links(ring, 0, 0.1, seed=seed).test.positives:
@@ -168,10 +175,7 @@ def test_a_large_graph_stays_as_connected_as_it_was():
     whole = coo_array((np.ones(100_000, np.float32), ends), shape=(nodes, nodes)).tocsr()
     whole = (whole + whole.T).tocsr()
     whole.sort_indices()
-    graph = Plain(1, [])
-    graph.keys = list(map(str, range(nodes)))
-    graph.csr = CSR(whole.indptr.astype(np.int64), whole.indices, whole.data)
-    split = split_links(graph, 0.1, 0.2)
+    split = split_links(Graph(whole, loops=True), 0.1, 0.2)
     train = split.train.csr.to_scipy()
     assert connected_components(train)[0] == connected_components(whole)[0]
     for links in (split.valid, split.test):
@@ -186,24 +190,28 @@ def test_a_large_graph_stays_as_connected_as_it_was():
 @pytest.mark.parametrize(
     ("graph", "options", "message"),
     [
-        (Plain(3, []), {}, "2 edges are to be held out, and 0 of the 0 may be"),
-        (Plain(3, [(0, 0)]), {}, "2 edges are to be held out, and 0 of the 0 may be"),
+        (graph_of(3, []), {}, "2 edges are to be held out, and 0 of the 0 may be"),
+        (graph_of(3, [(0, 0)]), {}, "2 edges are to be held out, and 0 of the 0 may be"),
         (
-            Plain(4, [(0, 1), (1, 2), (2, 3)]),
+            graph_of(4, [(0, 1), (1, 2), (2, 3)]),
             {},
             "2 edges are to be held out, and 0 of the 3 may be: a spanning forest keeps 3",
         ),
         (
-            Plain(4, [(0, 1), (1, 2), (2, 0), (2, 3), (3, 0)]),
+            graph_of(4, [(0, 1), (1, 2), (2, 0), (2, 3), (3, 0)]),
             {"negatives": 3},
             "negatives=3 asks for 6 pairs without an edge, and the graph has 1",
         ),
-        (Plain(3, [(0, 1)]), {"valid": 0.5, "test": 0.5}, "are together not above 0 and below 1"),
-        (Plain(3, [(0, 1)]), {"valid": 0, "test": 0}, "are together not above 0 and below 1"),
-        (Plain(3, [(0, 1)]), {"valid": -1}, "valid=-1 is not between 0 and 1"),
-        (Plain(3, [(0, 1)]), {"test": np.nan}, "test=nan is not between 0 and 1"),
-        (Plain(3, [(0, 1)]), {"negatives": -1}, "negatives=-1 is not between 0 and"),
-        (Plain(3, [(0, 1)]), {"seed": -1}, "seed=-1 is not between 0 and"),
+        (
+            graph_of(3, [(0, 1)]),
+            {"valid": 0.5, "test": 0.5},
+            "are together not above 0 and below 1",
+        ),
+        (graph_of(3, [(0, 1)]), {"valid": 0, "test": 0}, "are together not above 0 and below 1"),
+        (graph_of(3, [(0, 1)]), {"valid": -1}, "valid=-1 is not between 0 and 1"),
+        (graph_of(3, [(0, 1)]), {"test": np.nan}, "test=nan is not between 0 and 1"),
+        (graph_of(3, [(0, 1)]), {"negatives": -1}, "negatives=-1 is not between 0 and"),
+        (graph_of(3, [(0, 1)]), {"seed": -1}, "seed=-1 is not between 0 and"),
     ],
 )
 def test_bad_splits_are_named(graph, options, message):
@@ -215,7 +223,7 @@ def test_bad_splits_are_named(graph, options, message):
     ("arguments", "message"),
     [
         (([(0, 1)],), "graph must be a Graph, got list"),
-        ((Plain(3, [(0, 1)]), "some"), "valid must be a number, got str"),
+        ((graph_of(3, [(0, 1)]), "some"), "valid must be a number, got str"),
     ],
 )
 def test_other_types_are_named(arguments, message):
@@ -272,7 +280,7 @@ def blocks():
     pairs = [(a, b) for a in range(60) for b in range(a + 1, 60)]
     edges = [(a, b) for a, b in pairs if rng.random() < (0.8 if group[a] == group[b] else 0.03)]
     vectors = np.eye(3, 8)[group] + rng.standard_normal((60, 8)) * 0.2
-    return split_links(Plain(60, edges)), Embedding([str(i) for i in range(60)], vectors)
+    return split_links(graph_of(60, edges)), Embedding([str(i) for i in range(60)], vectors)
 
 
 @pytest.mark.parametrize("operator", ["dot", "cosine", "hadamard", "l1", "l2"])
@@ -376,7 +384,7 @@ def test_an_unknown_node_is_named(blocks):
 
 
 def test_one_class_only_is_an_error():
-    split = split_links(Plain(34, KARATE), valid=0, negatives=0)
+    split = split_links(graph_of(34, KARATE), valid=0, negatives=0)
     embedding = Embedding([str(i) for i in range(34)], np.ones((34, 2)))
     with pytest.raises(ValueError, match=r"split.test is Links\(8 positives, 0 negatives\)"):
         link_prediction(embedding, split)
@@ -387,7 +395,7 @@ def test_one_class_only_is_an_error():
 
 
 def test_nothing_to_learn_from_is_an_error():
-    square = Plain(4, [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2)])
+    square = graph_of(4, [(0, 1), (1, 2), (2, 3), (3, 0), (0, 2)])
     split = split_links(square, valid=0, test=0.2)
     embedding = Embedding(list("0123"), np.ones((4, 2)))
     with pytest.raises(ValueError, match="nothing to learn from: 4 training edges, and 0 pairs"):
@@ -400,7 +408,7 @@ def test_nothing_to_learn_from_is_an_error():
 @given(edge_lists(), st.integers(1, 14), st.booleans(), st.booleans(), st.integers(0, 99))
 def test_ranks_are_those_of_loops(drawn, k, cosine, everything, seed):
     nodes, edges, directed = drawn
-    graph = Plain(nodes, edges, directed)
+    graph = graph_of(nodes, edges, directed)
     try:
         split = split_links(graph, 0.2, 0.3, connected=False, negatives=0, seed=seed)
     except ValueError:
@@ -450,7 +458,7 @@ def test_some_queries_are_drawn(blocks):
 
 
 def test_a_split_made_by_hand_will_do():
-    train = Plain(4, [(0, 1), (1, 2)], directed=True)
+    train = graph_of(4, [(0, 1), (1, 2)], directed=True)
     links = Links(np.array([[0, 3]]), np.array([[2, 0]]))
     split = LinkSplit(train, Links(links.positives[:0], links.negatives[:0]), links)
     embedding = Embedding(list("0123"), [[1, 0], [2, 0], [0, 1], [1, 0.5]])

@@ -1,7 +1,7 @@
 """Link prediction as a search: where the other end of an edge held out ranks among all nodes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from firth.kernels._arguments import one_of, whole
 if TYPE_CHECKING:
     from firth._backend import Floats, Longs
     from firth.embedding import Embedding
+    from firth.graph import Graph
 
 BLOCK = 1 << 22  # ids and scores held at once
 
@@ -93,7 +94,7 @@ def link_ranking(
     >>> split = split_links(firth.Graph([(0, 1), (1, 2), (2, 3), (3, 0)]), valid=0, test=0.25)
     >>> near = firth.Embedding(split.train.keys, [[1, 1], [1, 1], [1, -1], [-1, 1]])
     >>> link_ranking(near, split, k=3)
-    LinkRanking(hits={3: 1.0}, mrr=1.0, queries=2)
+    LinkRanking(hits={3: 1.0}, mrr=0.5, queries=2)
     """
     name = "link_ranking"
     links = judged_links(name, split, on)
@@ -126,7 +127,7 @@ def link_ranking(
 class _Neighbours:
     """The nodes that each node has an edge to, in the graph and in lots of further edges."""
 
-    def __init__(self, graph: Any, lots: list["Longs"]) -> None:
+    def __init__(self, graph: "Graph", lots: list["Longs"]) -> None:
         sources, targets = _pairs.ends_of(graph.csr)
         for lot in lots:
             both = lot if graph.directed else np.concatenate([lot, lot[:, ::-1]])

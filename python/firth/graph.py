@@ -262,6 +262,12 @@ class Graph:
         found, names = _checked_types("Graph.with_types", types, self._keys)
         return _restored(self._keys, self.csr, self.directed, self.weighted, found, names)
 
+    def with_csr(self, csr: CSR) -> "Graph":
+        """Return a graph of the same nodes with other edges, both ways where undirected."""
+        return _restored(
+            self._keys, csr, self.directed, self.weighted, self.types, self.type_names
+        )
+
     def pairs(self) -> Longs:
         """Return the edges as rows (edges, 2), an undirected one once, the lower row first."""
         rows = np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.csr.indptr))

@@ -14,8 +14,9 @@
 namespace firth::cuda {
 namespace {
 
-constexpr i64 kRowsASample =
-    8;  // [?] rows of the smaller table for each sample in flight, so that rows are not too old
+// Rows of the smaller table for each sample in flight, so that rows are not too old. Steps of warp are several times as
+// long [?].
+constexpr i64 kRowsOfBpr = 1, kRowsOfWarp = 8;
 
 // A team of kTeam threads, each of which keeps kParts groups of four columns of three rows.
 template <int kTeam_, int kParts_>
@@ -298,7 +299,7 @@ i64 ranking_flight(const Ranking& args, i64 wanted) {
   const Way way = way_of(args);
   const i64 fit = blocks_each(way.kernel, kWarp, 0) * multiprocessors() * way.teams;
   const i64 rows = args.users.rows < args.items.rows ? args.users.rows : args.items.rows;
-  const i64 few = ceil_div(rows, kRowsASample), most = fit < few ? fit : few;
+  const i64 few = ceil_div(rows, args.loss == kBpr ? kRowsOfBpr : kRowsOfWarp), most = fit < few ? fit : few;
   return wanted > 0 ? wanted : most > 1 ? most : 1;
 }
 

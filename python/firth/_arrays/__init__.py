@@ -11,6 +11,7 @@ from firth._arrays._glove import glove
 from firth._arrays._negative_sampling import alias_table, negative_sampling
 from firth._arrays._subwords import arrow_rows, bag_means, lines, subword_means, subwords
 from firth._arrays._tokens import WordCounter, tokens
+from firth._arrays._walks import walks
 
 __all__ = [
     "FREQUENT_WORDS",
@@ -30,4 +31,5 @@ __all__ = [
     "subwords",
     "tokens",
     "topk",
+    "walks",
 ]

@@ -11,25 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from firth._arrays._links import lower_bound, place_of
 from firth._backend import Ids, Longs
 from firth._random import STREAM_WALK, draw
 
 _NOWHERE = 2**32 - 1
 _TRIALS, _MOST_TRIALS = 16, 1 << 20
 _LANES = 1 << 16  # walks that go in step, trials made together, edges whose sums are made together
-
-
-def _lower_bound(xp: Any, columns: Any, begins: Any, counts: Any, wanted: Any) -> Any:
-    """Return how many of each ``columns[begin:begin + count]``, which rise, are below."""
-    first, left = begins, counts
-    most = int(counts.max()) if len(counts) else 0
-    for _ in range(most.bit_length()):
-        half = left // 2
-        place = xp.minimum(first + half, len(columns) - 1)
-        below = (left > 0) & (columns[place] < wanted)
-        first = xp.where(below, first + half + 1, first)
-        left = xp.where(below, left - half - 1, half)
-    return first - begins
 
 
 def _high_product(xp: Any, a: Any, b: Any) -> Any:
@@ -119,22 +107,16 @@ class _Walker:
             return steps.begin + place.astype(np.int64)
         after = word + self.xp.uint64(1)
         columns = self.thresholds
-        return steps.begin + _lower_bound(self.xp, columns, steps.begin, steps.degree, after) - 1
-
-    def find(self, begin: Any, degree: Any, node: Any) -> Any:
-        """Return the edge to each node, or -1."""
-        place = begin + _lower_bound(self.xp, self.indices, begin, degree, node)
-        there = self.indices[self.xp.minimum(place, len(self.indices) - 1)] == node
-        return self.xp.where((place < begin + degree) & there, place, -1)
+        return steps.begin + lower_bound(self.xp, columns, steps.begin, steps.degree, after) - 1
 
     def is_near(self, steps: _Steps, node: Any) -> Any:
         """Return whether an edge leads from the node before to each node."""
-        return self.find(*self.edges_of(steps.before, steps.kind), node) >= 0
+        return place_of(self.xp, self.indices, *self.edges_of(steps.before, steps.kind), node) >= 0
 
     def thrown(self, steps: _Steps, word: Any) -> tuple[Any, Any]:
         """Return which darts hit the strip of the way back, and that edge or -1."""
         xp, extra = self.xp, self.bias.extra
-        back = self.find(steps.begin, steps.degree, steps.before)
+        back = place_of(xp, self.indices, steps.begin, steps.degree, steps.before)
         one_by_share, there = steps.degree.astype(np.float64), xp.ones(len(back), bool)
         if self.weighted:
             share = xp.where(back < 0, 0, self.shares(steps, xp.maximum(back, 0)))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
+    from firth.models.node2vec import DeepWalk, Node2Vec
     from firth.models.ppmi import PPMI
     from firth.models.word2vec import Word2Vec
     from firth.subword_embedding import SubwordEmbedding
@@ -40,12 +41,14 @@ _HOMES = {
     "Corpus": "firth.corpus",
     "Counts": "firth.counts",
     "CSR": "firth.csr",
+    "DeepWalk": "firth.models.node2vec",
     "Embedding": "firth.embedding",
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
     "Learner": "firth.learner",
+    "Node2Vec": "firth.models.node2vec",
     "PPMI": "firth.models.ppmi",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
@@ -64,12 +67,14 @@ __all__ = [
     "Classifier",
     "Corpus",
     "Counts",
+    "DeepWalk",
     "Embedding",
     "FastText",
     "FastTextClassifier",
     "FormatError",
     "GloVe",
     "Learner",
+    "Node2Vec",
     "SubwordEmbedding",
     "Subwords",
     "Vocabulary",

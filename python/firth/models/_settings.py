@@ -77,21 +77,31 @@ def counting(model: Any) -> None:
 
 
 def predicting(model: Any) -> None:
-    """Check the fields of a model that feeds ``negative_sampling``."""
-    whole(model, "dim", 1, 2**16)
+    """Check the fields of a model that feeds ``negative_sampling`` with a text."""
     whole(model, "window", 1, 10_000)
-    whole(model, "negative", 1, 10_000)
     whole(model, "epochs", 1, 10**6)
     choice(model, "cbow", (False, True))
-    if model.lr is not None:
-        real(model, "lr", 1e-12, 1e3)
-    real(model, "min_lr", 0, 1e3)
     whole(model, "min_count", 1, 2**62)
     if model.max_vocab is not None:
         whole(model, "max_vocab", 1, 2**62)
+    thinning(model)
+    sampling(model)
+
+
+def thinning(model: Any) -> None:
+    """Check by how much frequent words are thinned out."""
     real(model, "sample", 0, 1)
     if model.sample > 0:
         real(model, "sample", 1e-9, 1)  # below, hardly a token would be left
+
+
+def sampling(model: Any) -> None:
+    """Check the fields of a model that feeds ``negative_sampling`` with anything."""
+    whole(model, "dim", 1, 2**16)
+    whole(model, "negative", 1, 10_000)
+    if model.lr is not None:
+        real(model, "lr", 1e-12, 1e3)
+    real(model, "min_lr", 0, 1e3)
     real(model, "noise_exponent", -8, 8)
     whole(model, "seed", 0, 2**64 - 1)
     if model.threads is not None:

@@ -25,18 +25,22 @@ if TYPE_CHECKING:
     from firth.csr import CSR
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.interactions import Interactions
     from firth.learner import Learner
+    from firth.models.bpr import BPR
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
     from firth.models.node2vec import DeepWalk, Node2Vec
     from firth.models.ppmi import PPMI
     from firth.models.word2vec import Word2Vec
+    from firth.recommender import Recommender
     from firth.subword_embedding import SubwordEmbedding
     from firth.subwords import Subwords
     from firth.vocabulary import Vocabulary
 
 _HOMES = {
+    "BPR": "firth.models.bpr",
     "Classifier": "firth.classifier",
     "Corpus": "firth.corpus",
     "Counts": "firth.counts",
@@ -47,9 +51,11 @@ _HOMES = {
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
+    "Interactions": "firth.interactions",
     "Learner": "firth.learner",
     "Node2Vec": "firth.models.node2vec",
     "PPMI": "firth.models.ppmi",
+    "Recommender": "firth.recommender",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
@@ -62,6 +68,7 @@ _HOMES = {
 _MODULES = ("evaluate", "kernels")
 
 __all__ = [
+    "BPR",
     "CSR",
     "PPMI",
     "Classifier",
@@ -73,8 +80,10 @@ __all__ = [
     "FastTextClassifier",
     "FormatError",
     "GloVe",
+    "Interactions",
     "Learner",
     "Node2Vec",
+    "Recommender",
     "SubwordEmbedding",
     "Subwords",
     "Vocabulary",

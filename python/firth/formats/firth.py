@@ -7,8 +7,9 @@ UTF-8 would store them if it could ("surrogatepass"), so that every text comes b
 The kind "subword-embedding" adds ``input`` float32 (rows, dim) and, where there, ``output`` float32
 (n, dim) and ``kept`` int32 (buckets,); its rule stands in the configuration. In a "classifier"
 ``output`` is (labels, dim), ``labels`` and ``label_offsets`` hold the labels as keys are held, and
-``label_counts`` int64 (labels,) how often each was seen, where known. The kinds "counts" and
-"learner" hold no embedding: see counts_folder.py and learner_folder.py.
+``label_counts`` int64 (labels,) how often each was seen, where known. The kinds "counts",
+"learner" and "recommender" hold no embedding: see counts_folder.py, learner_folder.py and
+recommender_folder.py.
 config.json repeats what the header says for people and other tools, and must agree with it.
 """
 

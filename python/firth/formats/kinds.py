@@ -17,8 +17,12 @@ Tensors = dict[str, npt.NDArray[Any]]
 Shapes = dict[str, tuple[str, tuple[int, ...]]]  # dtype and shape by name
 Config = Mapping[str, Any]
 # Kinds of folders that hold no embedding, and what reads them.
-COUNTS, LEARNER = "counts", "learner"
-OTHERS = {COUNTS: "firth.Counts.load", LEARNER: "firth.Learner.load"}
+COUNTS, LEARNER, RECOMMENDER = "counts", "learner", "recommender"
+OTHERS = {
+    COUNTS: "firth.Counts.load",
+    LEARNER: "firth.Learner.load",
+    RECOMMENDER: "firth.Recommender.load",
+}
 
 
 @dataclass(frozen=True)

@@ -313,7 +313,7 @@ def main():
             if versions[name]:
                 workers[name] = worker
         if name not in workers:
-            print(f"{package} is left out: it is not installed")
+            print(f"{package} is left out: {f'{python} has none' if python else 'not asked for'}")
     settings = ("walks", "length", "dim", "window", "rounds")
     report = {name: getattr(options, name) for name in settings} | {"versions": versions}
     with tempfile.TemporaryDirectory(prefix="firth-") as folder:

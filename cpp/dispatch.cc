@@ -33,6 +33,7 @@ namespace {
    other::merge_counts,                           \
    other::glove,                                  \
    other::walks,                                  \
+   other::mark_met,                               \
    other::ranking,                                \
    level::prepare,                                \
    level::begin_topk,                             \

@@ -9,7 +9,7 @@
 namespace firth {
 namespace {
 
-constexpr i64 kGrain = 1024;  // samples of a task
+constexpr i64 kGrain = 1024;  // samples of a task, or users
 
 // Samples [first, last) of an epoch. Returns (loss summed, samples, right ones, skipped ones, the first sample that met
 // a number that is not finite or -1). `progress`, unless None, is called now and then with (samples done, loss so far).
@@ -36,6 +36,9 @@ py::tuple train(Array<float> users, Array<float> items, Array<float> biases, con
   const i64 size = last - first, most = (size + kGrain - 1) / kGrain;
   const int workers = workers_for(most, 1, threads);
   std::vector<RankingOutcome> outcomes(static_cast<std::size_t>(std::max(workers, 1)), RankingOutcome{0, 0, 0, 0, -1});
+  std::vector<unsigned char> marks(static_cast<std::size_t>(args.pairs));
+  args.marks = marks.data();
+  run(args.users.rows, kGrain, threads, [&](Range range, int) { kernel.mark_met(args, range); });
   std::atomic<i64> done{0};
   std::atomic<double> lost{0};
   const auto report = [&] { progress(done.load(), lost.load()); };

@@ -35,8 +35,8 @@
   }
 
 // cooccurrence has a first act where there are frequent words: count_frequent, over places; it returns how many it
-// read. newlines counts those in a part of a text and writes where they are, unless that is null; words often come as
-// lines.
+// read. So has ranking: mark_met, over users; it returns how many pairs that were. newlines counts those in a part of a
+// text and writes where they are, unless that is null; words often come as lines.
 #define FIRTH_DECLARE(level)                         \
   FIRTH_DECLARE_COSINE(level)                        \
   FIRTH_DECLARE_NEGATIVE_SAMPLING(level)             \
@@ -52,6 +52,7 @@
   void merge_counts(const MergeCounts&, Range);      \
   void glove(const Glove&, Range);                   \
   void walks(const Walks&, Range);                   \
+  i64 mark_met(const Ranking&, Range);               \
   void ranking(const Ranking&, Range);               \
   }
 
@@ -75,6 +76,7 @@ struct Kernels {
   void (*merge_counts)(const MergeCounts&, Range);
   void (*glove)(const Glove&, Range);
   void (*walks)(const Walks&, Range);
+  i64 (*mark_met)(const Ranking&, Range);
   void (*ranking)(const Ranking&, Range);
   void (*prepare)(const Prepare&, Range);
   i64 (*begin_topk)(const TopK&);

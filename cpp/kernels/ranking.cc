@@ -1,5 +1,5 @@
 // A batch of samples is drawn before the first of them is trained. What they need is read side by side: the pair, the
-// item that was drawn against it, the search for that one among what the user has met, then the rows.
+// item that was drawn against it, whether the user has met that one, too, then the rows.
 #include "firth/ranking.h"
 
 #include "kernels.h"
@@ -120,14 +120,24 @@ struct Pass {
   void others(const i64* which, i64 count, const Draws& d, Batch* b) const {
     if (a.noise)
       for (i64 n = 0; n < count; ++n) __builtin_prefetch(a.noise + below(d.z[n], static_cast<u32>(a.items.rows)));
+    i64 marks[kBatch], searched[kBatch + 1];
+    for (i64 n = 0; n < count; ++n) {
+      const i64 i = which[n];
+      b->other[i] = other_item(a, {0, 0, d.z[n], d.w[n]});
+      marks[n] = mark_of(a.links.indptr[b->user[i]], a.links.indptr[b->user[i] + 1], b->other[i]);
+      __builtin_prefetch(a.marks + marks[n] / 8);
+    }
     Searches searches;
     for (i64 n = 0; n < count; ++n) {
       const i64 i = which[n], begin = a.links.indptr[b->user[i]];
-      b->other[i] = other_item(a, {0, 0, d.z[n], d.w[n]});
-      searches.add(begin, a.links.indptr[b->user[i] + 1] - begin, b->other[i]);
+      b->vain[i] = false;
+      searched[searches.size] = i;
+      searches.set(begin, a.links.indptr[b->user[i] + 1] - begin, b->other[i]);
+      searches.size += a.marks[marks[n] / 8] >> (marks[n] % 8) & 1;
     }
     searches.run(a.links.indices);
-    for (i64 n = 0; n < count; ++n) b->vain[which[n]] = a.links.indices[searches.at[n]] == searches.wanted[n];
+    for (i64 n = 0; n < searches.size; ++n)
+      b->vain[searched[n]] = a.links.indices[searches.at[n]] == searches.wanted[n];
   }
 
   void bpr(Range numbers) const {
@@ -228,6 +238,17 @@ struct Pass {
 };
 
 }  // namespace
+
+i64 mark_met(const Ranking& a, Range users) {
+  for (i64 u = users.begin; u < users.end; ++u) {
+    const i64 begin = a.links.indptr[u], end = a.links.indptr[u + 1];
+    for (i64 k = begin; k < end; ++k) {
+      const i64 mark = mark_of(begin, end, a.links.indices[k]);
+      a.marks[mark / 8] = static_cast<unsigned char>(a.marks[mark / 8] | 1 << mark % 8);
+    }
+  }
+  return a.links.indptr[users.end] - a.links.indptr[users.begin];
+}
 
 void ranking(const Ranking& a, Range samples) {
   const Pass pass{a, *a.outcome};

@@ -13,13 +13,18 @@ constexpr i64 kSearches = 64;
 // not there at all. Afterwards `at` is where the last value stands that is not above it, or the first.
 struct Searches {
   i64 size = 0;
-  i64 at[kSearches], left[kSearches];
-  u32 wanted[kSearches];
+  i64 at[kSearches + 1], left[kSearches + 1];
+  u32 wanted[kSearches + 1];
 
-  void add(i64 begin, i64 count, u32 value) {
+  // Writes down the next search; it counts once `size` has grown.
+  void set(i64 begin, i64 count, u32 value) {
     at[size] = begin;
     left[size] = count;
     wanted[size] = value;
+  }
+
+  void add(i64 begin, i64 count, u32 value) {
+    set(begin, count, value);
     ++size;
   }
 

@@ -54,8 +54,17 @@ struct Ranking {
   float lr, reg;
   u64 seed;
   u32 epoch;
+  // (pairs,) bytes, or null: a user's are 8 bits for each item that she has met, of which each sets one. Where an
+  // item's is not set, nobody needs to search for it; about one in nine that she has not met has it set, too.
+  unsigned char* marks;
   RankingOutcome* outcome;  // one per thread
 };
+
+// The bit of an item among a user's.
+FIRTH_HD i64 mark_of(i64 begin, i64 end, u32 item) {
+  const u64 bits = 8 * static_cast<u64>(end - begin);
+  return 8 * begin + static_cast<i64>((item * 0x9E3779B1u * bits) >> 32);
+}
 
 FIRTH_HD Draw ranking_draw(const Ranking& a, u64 sample, i64 trial) {
   return draw(a.seed, kStreamRanking + 256 * static_cast<u32>(trial), a.epoch, sample);

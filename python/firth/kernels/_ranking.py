@@ -160,7 +160,11 @@ def ranking(
     if not users.shape[1]:
         raise ValueError(f"{name}: users has no columns, expected (users, dim) with dim > 0")
     xp = array_module(name, met=met.indptr)
-    owners = xp.searchsorted(met.indptr[1:], xp.arange(met.nnz), side="right").astype(np.uint32)
+    if xp is np:
+        owners = np.repeat(np.arange(rows, dtype=np.uint32), np.diff(met.indptr))
+    else:  # CuPy repeats by a list only
+        places = xp.arange(met.nnz)
+        owners = xp.searchsorted(met.indptr[1:], places, side="right").astype(np.uint32)
     total, samples, right, skipped, blown_up = backend_of(users, items, backend=backend).ranking(
         users=users,
         items=items,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from firth.interactions import Interactions
     from firth.learner import Learner
     from firth.models.bpr import BPR
+    from firth.models.ease import EASE
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
@@ -46,6 +47,7 @@ _HOMES = {
     "Counts": "firth.counts",
     "CSR": "firth.csr",
     "DeepWalk": "firth.models.node2vec",
+    "EASE": "firth.models.ease",
     "Embedding": "firth.embedding",
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
@@ -70,6 +72,7 @@ _MODULES = ("evaluate", "kernels")
 __all__ = [
     "BPR",
     "CSR",
+    "EASE",
     "PPMI",
     "Classifier",
     "Corpus",

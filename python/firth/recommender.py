@@ -7,16 +7,26 @@ import numpy as np
 import numpy.typing as npt
 
 from firth import kernels
-from firth._backend import Floats, Longs
+from firth._backend import Doubles, Floats, Longs
+from firth._lists import (
+    lists_of,
+    nearest_rows,
+    rows_of,
+    side_by_side,
+    sums_of,
+    turned,
+    usable_items,
+)
 from firth._reading import AnyPath
 from firth._vectors import checked_keys, checked_vectors, index_of
 from firth.csr import CSR
-from firth.kernels._arguments import flag, shown, whole
+from firth.kernels._arguments import flag, whole
 from firth.kernels._matrices import check_matrix
 
 Which = str | int | Sequence[str] | Sequence[int] | npt.NDArray[Any]
 _GROUP = 1024  # queries whose lists of seen items lie side by side
 _NUMBERS = 1 << 26  # of a group of queries
+_RIDGE = 1e-3  # of the mean square, in the maps of `fold_in`
 
 
 class Recommender:
@@ -26,10 +36,8 @@ class Recommender:
     ----------
     users, items
         Names, all different.
-    user_vectors : (users, dim) float32 or None
-        None: a user is what she has seen, a vector with a number for each item: 1 or 0.
+    user_vectors : (users, dim) float32
     item_vectors : (items, dim) float32
-        Without vectors of users (items, items): row i has what each item adds to the score of i.
     seen : CSR of users x items
         What each user has met in training; the values are not looked at.
     biases : (items,) float32, optional
@@ -39,18 +47,23 @@ class Recommender:
     check : bool
         Look at every number and refuse NaN and infinity.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Something is not that; it is named.
+
     Notes
     -----
     A user whose vector is zero, such as one without items, is recommended items by their biases;
-    without biases, by how many users have met them: their scores are then shares of users.
+    without biases, by how many users have met them: scores are then shares of users.
 
     Examples
     --------
     >>> import firth
     >>> x = firth.Interactions(["ann", "ann", "bob", "bob"], ["tea", "rum", "tea", "gin"])
     >>> rec = firth.EASE(reg=1).fit(x)
-    >>> ids, scores = rec.recommend("ann", k=1)
-    >>> [rec.items[i] for i in ids]
+    >>> ids, scores = rec.recommend("ann", k=2)
+    >>> [rec.items[i] for i in ids if i >= 0]
     ['gin']
     """
 
@@ -59,6 +72,7 @@ class Recommender:
         "_item_index",
         "_item_vectors",
         "_items",
+        "_maps",
         "_metadata",
         "_scan",
         "_seen",
@@ -71,7 +85,7 @@ class Recommender:
         self,
         users: Sequence[str],
         items: Sequence[str],
-        user_vectors: npt.ArrayLike | None,
+        user_vectors: npt.ArrayLike,
         item_vectors: npt.ArrayLike,
         seen: CSR,
         biases: npt.ArrayLike | None = None,
@@ -92,15 +106,10 @@ class Recommender:
         self._item_vectors = checked_vectors(
             item_vectors, shape[1], check, name, "item_vectors", "items"
         )
-        self._user_vectors: Floats | None = None
-        if user_vectors is not None:
-            self._user_vectors = checked_vectors(
-                user_vectors, shape[0], check, name, "user_vectors", "users"
-            )
-        dim = shape[1] if self._user_vectors is None else self._user_vectors.shape[1]
-        if self._item_vectors.shape[1] != dim:
-            found = self._item_vectors.shape[1]
-            raise ValueError(f"{name}: item_vectors have {found} numbers, expected {dim}")
+        self._user_vectors = self._checked_users(user_vectors, shape[0], check)
+        if self._user_vectors is not None and self._user_vectors.shape[1] != self.dim:
+            found = self._user_vectors.shape[1]
+            raise ValueError(f"{name}: user_vectors have {found} numbers, item_vectors {self.dim}")
         if check_matrix(name, "seen", seen, np.float32).shape != shape:
             raise ValueError(f"{name}: seen has shape {seen.shape}, expected {shape}")
         self._seen = seen
@@ -112,6 +121,10 @@ class Recommender:
             )
         self._metadata = dict(metadata or {})
         self._scan: kernels.Prepared | None = None
+        self._maps: dict[str, Doubles] = {}
+
+    def _checked_users(self, vectors: Any, rows: int, check: bool) -> Floats | None:
+        return checked_vectors(vectors, rows, check, "Recommender", "user_vectors", "users")
 
     # ---- what it holds --------------------------------------------------------------------------
 
@@ -137,7 +150,7 @@ class Recommender:
 
     @property
     def user_vectors(self) -> Floats | None:
-        """(users, dim) float32, or None where a user is what she has seen."""
+        """(users, dim) float32; None in an `ItemRecommender`, where users are what they have seen."""
         return self._user_vectors
 
     @property
@@ -171,12 +184,16 @@ class Recommender:
         return int(self._item_vectors.shape[1])
 
     def __repr__(self) -> str:
-        kind = "item-item" if self._user_vectors is None else f"dim={self.dim}"
-        return f"Recommender({len(self._users)} users, {len(self._items)} items, {kind})"
+        sizes = f"{len(self._users)} users, {len(self._items)} items, dim={self.dim}"
+        return f"{type(self).__name__}({sizes})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        parts = (self._users, self._items, self._user_vectors, self._item_vectors, self._seen)
-        return _restored, (*parts, self._biases, self._metadata)
+        return _restored, (type(self), *self._parts())
+
+    def _parts(self) -> tuple[Any, ...]:
+        """Return what the constructor takes, in its order."""
+        vectors = self._user_vectors, self._item_vectors
+        return (self._users, self._items, *vectors, self._seen, self._biases, self._metadata)
 
     # ---- questions ------------------------------------------------------------------------------
 
@@ -228,7 +245,7 @@ class Recommender:
         k = whole(name, "k", k, 1, 2**31)
         skip = flag(name, "filter_seen", filter_seen)
         rows, vectors, single = self._users_of(name, users)
-        usable = self._usable(name, exclude, mask)
+        usable = usable_items(name, exclude, mask, self._item_index)
         many, most = len(rows), min(k, len(self._items))
         ids = np.full((many, k), -1, np.int64)
         scores = np.full((many, k), -np.inf, np.float32)
@@ -241,7 +258,7 @@ class Recommender:
                 self._queries(rows[part], given),
                 scan,
                 most,
-                exclude=self._seen_by(rows[part]) if skip else None,
+                exclude=side_by_side(self._seen, rows[part]) if skip and rows[0] >= 0 else None,
                 mask=usable,
                 threshold=-np.inf,
                 threads=threads,
@@ -262,7 +279,7 @@ class Recommender:
     def similar_items(
         self, items: Which, k: int = 10, *, threads: int | None = None
     ) -> tuple[Longs, Floats]:
-        """Return the items that are most like some item, without that item.
+        """Return the items whose vectors have the greatest cosine to an item's, without that one.
 
         Parameters
         ----------
@@ -274,53 +291,98 @@ class Recommender:
         Returns
         -------
         ids, scores
-            As of `recommend`. The scores are cosines of vectors; where users have none, how much
-            the item adds to the scores of others.
+            As of `recommend`, with cosines as scores.
         """
-        rows, single = _rows("similar_items", "item", items, self._item_index)
-        if self._user_vectors is None:
-            queries = np.zeros((len(rows), self.dim), np.float32)
-            queries[np.arange(len(rows)), rows] = 1
-            return _nearest(queries, self._item_vectors, "dot", rows, k, single, threads)
+        rows, single = rows_of("similar_items", "item", items, self._item_index)
         vectors = self._item_vectors
-        return _nearest(vectors[rows], vectors, "cosine", rows, k, single, threads)
+        return nearest_rows(
+            "similar_items", vectors[rows], vectors, "cosine", rows, k, single, threads
+        )
 
     def similar_users(
         self, users: Which, k: int = 10, *, threads: int | None = None
     ) -> tuple[Longs, Floats]:
-        """Return the users that are most like some user, without that user.
+        """Return the users whose vectors have the greatest cosine to a user's, without that one.
+
+        Parameters, result and errors are those of `similar_items`.
+        """
+        rows, single = rows_of("similar_users", "user", users, self._user_index)
+        vectors = self._user_vectors
+        assert vectors is not None
+        return nearest_rows(
+            "similar_users", vectors[rows], vectors, "cosine", rows, k, single, threads
+        )
+
+    # ---- those that were not there ----------------------------------------------------------------
+
+    def fold_in(self, items: Which | Sequence[Which]) -> Floats:
+        """Return the vector of a new user from the items that she has met; nothing is trained.
+
+        Users' vectors are close to a linear function of the sums of their items' vectors. That
+        function is found by ridge regression on all users the first time, and then applied.
+
+        Parameters
+        ----------
+        items
+            Names or rows, or for several users a list of such lists. No items: a vector of zeros.
+
+        Returns
+        -------
+        (dim,) or (q, dim) float32
+            What `recommend` takes; mind to ``exclude`` what was met.
+
+        Raises
+        ------
+        KeyError, IndexError
+            Names an item that is unknown.
+        ValueError
+            No user has met anything in training, so there is nothing to learn from.
+        """
+        lists, single = lists_of("fold_in", "item", items, self._item_index)
+        folded = self._folded(lists, "users")
+        return folded[0] if single else folded
+
+    def fold_in_item(self, users: Which | Sequence[Which]) -> tuple[Floats, Floats | None]:
+        """Return the vector and the bias of a new item from the users who have met it.
+
+        Found as the vectors of `fold_in` are, with users and items in each other's places.
 
         Parameters
         ----------
         users
-            A name or a row, or several of them.
-        k
-            How many for each, at least 1.
+            Names or rows, or for several items a list of such lists.
 
         Returns
         -------
-        ids, scores
-            As of `recommend`. The scores are cosines of vectors; where users have none, of what
-            they have seen: common items over the root of the product of both numbers of items.
+        vectors : (dim,) or (q, dim) float32
+        biases : (1,) or (q,) float32
+            None where the model has none.
         """
-        rows, single = _rows("similar_users", "user", users, self._user_index)
-        vectors = self._user_vectors
-        if vectors is not None:
-            return _nearest(vectors[rows], vectors, "cosine", rows, k, single, threads)
-        k = whole("similar_users", "k", k, 1, 2**31)
-        ids = np.full((len(rows), k), -1, np.int64)
-        scores = np.full((len(rows), k), -np.inf, np.float32)
-        lengths = np.diff(self._seen.indptr)
-        for at, row in enumerate(rows.tolist()):
-            here = np.zeros(len(self._items) + 1, np.int64)
-            here[self._of(row)] = 1
-            common = np.concatenate([[0], np.cumsum(here[self._seen.indices])])
-            common = np.diff(common[self._seen.indptr])
-            cosines = common / np.sqrt(np.maximum(lengths * lengths[row], 1))
-            cosines[row] = -np.inf
-            best = np.argsort(-cosines, kind="stable")[: min(k, len(lengths) - 1)]
-            ids[at, : len(best)], scores[at, : len(best)] = best, cosines[best]
-        return (ids[0], scores[0]) if single else (ids, scores)
+        lists, single = lists_of("fold_in_item", "user", users, self._user_index)
+        folded = self._folded(lists, "items")
+        vectors, biases = folded[:, : self.dim], None
+        if self._biases is not None:
+            biases = np.ascontiguousarray(folded[:, self.dim])
+        vectors = np.ascontiguousarray(vectors)
+        return (vectors[0] if single else vectors), biases
+
+    def _folded(self, lists: list[Longs], what: str) -> Floats:
+        """Return vectors of new users or items, given by lists of rows of the others."""
+        assert self._user_vectors is not None
+        if what == "users":
+            indptr, indices = self._seen.indptr, self._seen.indices
+            wanted, others = self._user_vectors, self._item_vectors
+        else:
+            indptr, indices = turned(self._seen)
+            wanted, others = self._item_vectors, self._user_vectors
+            if self._biases is not None:
+                wanted = np.concatenate([wanted, self._biases[:, None]], axis=1)
+        if what not in self._maps:
+            self._maps[what] = _linear_map(sums_of(others, indptr, indices), indptr, wanted)
+        ends = np.concatenate([[0], np.cumsum([len(one) for one in lists])]).astype(np.int64)
+        rows = np.concatenate([np.zeros(0, np.int64), *lists])
+        found = _features(sums_of(others, ends, rows), np.diff(ends)) @ self._maps[what]
+        return found.astype(np.float32)
 
     # ---- files ----------------------------------------------------------------------------------
 
@@ -371,87 +433,43 @@ class Recommender:
                     f"{name}: vectors of {vectors.shape[1]} numbers, expected {self.dim}"
                 )
             return np.full(len(vectors), -1, np.int64), vectors, users.ndim == 1
-        rows, single = _rows(name, "user", users, self._user_index)
+        rows, single = rows_of(name, "user", users, self._user_index)
         return rows, None, single
 
     def _queries(self, rows: Longs, given: Floats | None) -> Floats:
         """Return vectors of users with a 1 behind, where biases or popularity shall count."""
         queries = np.zeros((len(rows), self.dim + 1), np.float32)
-        if given is not None:
-            queries[:, :-1] = given
-        elif self._user_vectors is not None:
-            queries[:, :-1] = self._user_vectors[rows]
-        else:
-            for query, row in zip(queries, rows.tolist(), strict=True):
-                query[self._of(row)] = 1
-        queries[:, -1] = True if self._biases is not None else ~queries[:, :-1].any(axis=1)
+        queries[:, :-1] = self._vectors_of(rows) if given is None else given
+        cold = ~queries[:, :-1].any(axis=1)
+        queries[:, -1] = cold if self._biases is None else 1
         return queries
 
-    def _of(self, row: int) -> npt.NDArray[np.int32]:
-        return self._seen.indices[self._seen.indptr[row] : self._seen.indptr[row + 1]]
-
-    def _seen_by(self, rows: Longs) -> Longs | None:
-        """Return what some users have seen, side by side, with -1 behind."""
-        if not len(rows) or rows[0] < 0:
-            return None
-        lengths = np.diff(self._seen.indptr)[rows]
-        table = np.full((len(rows), int(lengths.max())), -1, np.int64)
-        for line, row in zip(table, rows.tolist(), strict=True):
-            found = self._of(row)
-            line[: len(found)] = found
-        return table
-
-    def _usable(self, name: str, exclude: Any, mask: Any) -> npt.NDArray[np.bool_] | None:
-        if exclude is None and mask is None:
-            return None
-        usable = np.ones(len(self._items), np.bool_)
-        if mask is not None:
-            usable = np.array(mask)
-            if usable.dtype != np.bool_ or usable.shape != (len(self._items),):
-                found = f"{usable.dtype} of shape {usable.shape}"
-                raise ValueError(f"{name}: mask is {found}, expected bool ({len(self._items)},)")
-        if exclude is not None:
-            usable[_rows(name, "item", exclude, self._item_index)[0]] = False
-        return usable
+    def _vectors_of(self, rows: Longs) -> Floats:
+        assert self._user_vectors is not None
+        vectors: Floats = self._user_vectors[rows]
+        return vectors
 
 
-def _rows(name: str, what: str, given: Any, index: dict[str, int]) -> tuple[Longs, bool]:
-    """Return the rows of names or rows, and whether it was a single one."""
-    single = isinstance(given, (str, int, np.integer)) and not isinstance(given, bool)
-    several = [given] if single else given
-    if isinstance(several, (bytes, Mapping)) or not hasattr(several, "__iter__"):
-        raise TypeError(f"{name}: {shown(given)} is neither a name or row of a {what} nor several")
-    rows = [_row(name, what, one, index) for one in several]
-    return np.array(rows, np.int64), single
+def _features(sums: Doubles, counts: Longs) -> Doubles:
+    """Return what vectors are a linear function of; zeros for those without company."""
+    many = np.maximum(counts, 1)[:, None]
+    some = np.minimum(counts, 1)[:, None]
+    return np.concatenate([sums / many, sums / np.sqrt(many), some, np.log(many)], axis=1)
 
 
-def _row(name: str, what: str, one: Any, index: dict[str, int]) -> int:
-    if isinstance(one, str):
-        if one not in index:
-            raise KeyError(f"{name}: no {what} is called {one!r}")
-        return index[one]
-    if isinstance(one, (bool, np.bool_)) or not isinstance(one, (int, np.integer)):
-        raise TypeError(f"{name}: {shown(one)} is neither the name nor the row of a {what}")
-    if not 0 <= one < len(index):
-        raise IndexError(f"{name}: row {shown(one)} is not one of the {len(index)} {what}s")
-    return int(one)
+def _linear_map(sums: Doubles, indptr: Longs, wanted: Floats) -> Doubles:
+    """Return the matrix that makes vectors out of features, by ridge regression."""
+    counts = np.diff(indptr)
+    known = counts > 0
+    if not known.any():
+        raise ValueError("fold_in: nobody has met anything, so there is nothing to learn from")
+    features = _features(sums, counts)[known]
+    gram = features.T @ features
+    gram[np.diag_indices_from(gram)] += _RIDGE * (np.trace(gram) / len(gram)) + 1e-30
+    result: Doubles = np.linalg.solve(gram, features.T @ wanted[known].astype(np.float64))
+    return result
 
 
-def _nearest(
-    queries: Floats, vectors: Floats, metric: Any, own: Longs, k: int, single: bool, threads: Any
-) -> tuple[Longs, Floats]:
-    """Return the k rows that are nearest to each query, its own left out, -1 where none is left."""
-    k = whole("similar", "k", k, 1, 2**31)
-    ids = np.full((len(own), k), -1, np.int64)
-    scores = np.full((len(own), k), -np.inf, np.float32)
-    most = min(k, len(vectors))
-    if len(own):
-        ids[:, :most], scores[:, :most] = kernels.topk(
-            queries, vectors, most, metric=metric, exclude=own, threshold=-np.inf, threads=threads
-        )
-    return (ids[0], scores[0]) if single else (ids, scores)
-
-
-def _restored(*parts: Any) -> Recommender:
+def _restored(kind: type[Recommender], *parts: Any) -> Recommender:
     """Make a pickled or copied recommender again; its numbers have been looked at before."""
-    return Recommender(*parts, check=False)
+    return kind(*parts, check=False)

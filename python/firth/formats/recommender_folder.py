@@ -1,12 +1,13 @@
 """The firth folder of a recommender: users, items, vectors and what was seen, which can be mapped.
 
 Tensors: ``item_vectors`` float32 (items, dim); ``user_vectors`` float32 (users, dim), unless users
-are what they have seen; ``biases`` float32 (items,) where there are any; ``indptr`` int64
+are what they have seen; ``biases`` and ``diagonal`` float32 (items,) where there are any; ``indptr`` int64
 (users + 1,) and ``indices`` int32 (seen,), what each user has met; and the keys: first the names of
 the users, then those of the items. How many there are of each stands in the configuration.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from firth._reading import AnyPath
 from firth.csr import CSR
 from firth.formats import firth
 from firth.formats.kinds import RECOMMENDER, Config, Shapes, Tensors
+from firth.item_recommender import ItemRecommender
 from firth.recommender import Recommender
 
 _NUMBERS = ("keys", "users", "items", "dim", "seen")
@@ -31,8 +33,10 @@ def write(model: Recommender, path: AnyPath) -> None:
         tensors["user_vectors"] = model.user_vectors
     if model.biases is not None:
         tensors["biases"] = model.biases
+    if isinstance(model, ItemRecommender) and model.diagonal is not None:
+        tensors["diagonal"] = model.diagonal
     users, items = len(model.users), len(model.items)
-    entries = {"users": users, "items": items, "dim": model.dim, "seen": model.seen.nnz}
+    entries: dict[str, Any] = {"users": users, "items": items, "dim": model.dim, "seen": model.seen.nnz}
     entries |= {"metadata": model.metadata}
     firth.write_folder(path, RECOMMENDER, [*model.users, *model.items], tensors, entries)
 
@@ -62,20 +66,17 @@ def _made(file: Path, config: Config, tensors: Tensors) -> Recommender:
     }
     if "user_vectors" in tensors:
         shapes["user_vectors"] = ("float32", (users, dim))
-    if "biases" in tensors:
-        shapes["biases"] = ("float32", (items,))
+    for name in ("biases", "diagonal"):
+        if name in tensors:
+            shapes[name] = ("float32", (items,))
     firth.check_tensors(file, tensors, keys, shapes)
     names = firth.keys_of(file, tensors)
     met = CSR(tensors["indptr"], tensors["indices"], np.ones(seen, np.float32), items)
+    vectors = tensors.get("user_vectors"), tensors["item_vectors"]
+    parts = names[:users], names[users:], *vectors, met, tensors.get("biases"), config["metadata"]
     try:
-        return Recommender(
-            names[:users],
-            names[users:],
-            tensors.get("user_vectors"),
-            tensors["item_vectors"],
-            met,
-            tensors.get("biases"),
-            config["metadata"],
-        )
+        if vectors[0] is None:
+            return ItemRecommender(*parts, tensors.get("diagonal"))
+        return Recommender(*parts)
     except (TypeError, ValueError) as error:
         raise FormatError(file, "tensors", "a recommender", str(error)) from None

@@ -43,7 +43,7 @@ def link_ranking(
     k: int | Sequence[int] = (1, 10, 100),
     *,
     on: Literal["valid", "test"] = "test",
-    metric: Literal["dot", "cosine"] = "dot",
+    metric: Literal["cosine", "dot"] = "cosine",
     known: Literal["train", "all"] = "train",
     queries: int | None = None,
     seed: int = 1,
@@ -62,7 +62,7 @@ def link_ranking(
     on
         Which edges are judged.
     metric
-        What nodes are ranked by: the dot product or the cosine, both exactly as float64 has them.
+        What nodes are ranked by: the cosine or the dot product, both exactly as float64 has them.
     known
         Which nodes do not take part in a ranking, beside the node itself: its neighbours in
         ``split.train``, or "all" others that it has an edge to, also those held out.

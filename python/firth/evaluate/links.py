@@ -9,6 +9,7 @@ import numpy.typing as npt
 from firth.evaluate import _pairs
 from firth.evaluate._learning import check_known, logistic, moments, rows_of
 from firth.evaluate.ranking import auc, average_precision, hits_at_k, mrr, ranks_among
+from firth.evaluate.similarity import cosines_of
 from firth.evaluate.splits import LinkSplit, depths_of, judged_links
 from firth.kernels._arguments import first_outside, one_of, real, whole
 
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     from firth._backend import Doubles, Floats, Longs
     from firth.embedding import Embedding
 
-OPERATORS = ("average", "hadamard", "l1", "l2", "dot")
+OPERATORS = ("average", "hadamard", "l1", "l2", "dot", "cosine")
+SCORES = ("dot", "cosine")  # operators whose one number is a score
 BLOCK = 1 << 22  # numbers held at once
 
-Operator = Literal["average", "hadamard", "l1", "l2", "dot"]
+Operator = Literal["average", "hadamard", "l1", "l2", "dot", "cosine"]
 
 
 class LinkPrediction(NamedTuple):
@@ -55,11 +57,12 @@ def edge_features(
         Rows.
     operator
         For vectors a and b "average" is (a + b) / 2, "hadamard" a b number by number, "l1"
-        abs(a - b), "l2" (a - b) squared; "dot" is the sum of a b, one number.
+        abs(a - b), "l2" (a - b) squared. "dot", the sum of a b, and "cosine" are one number; the
+        cosine with a vector of zeros is 0.
 
     Returns
     -------
-    (m, dim) float32, or (m, 1) for "dot"
+    (m, dim) float32, or (m, 1) for "dot" and "cosine"
         None of them depends on the direction of a pair.
 
     Raises
@@ -89,8 +92,8 @@ def edge_features(
         made = (a + b) / 2
     elif operator == "hadamard":
         made = a * b
-    elif operator == "dot":
-        made = np.einsum("ij,ij->i", a, b, dtype=np.float64)[:, None]
+    elif operator in SCORES:
+        made = _scored(a, b, operator)[:, None]
     else:
         made = np.abs(a - b) if operator == "l1" else (a - b) ** 2
     features: Floats = made.astype(np.float32, copy=False)
@@ -117,7 +120,7 @@ def link_prediction(
     split
         From `split_links`.
     operator
-        "dot" scores pairs by the dot product and learns nothing. The others make features
+        "dot" and "cosine" score pairs by these and learn nothing. The others make features
         (`edge_features`), from which a logistic regression, trained on edges of ``split.train``
         and pairs without an edge, makes scores.
     on
@@ -144,7 +147,7 @@ def link_prediction(
     ValueError
         No edges or no negatives to judge, or to learn from; an argument out of range.
     ImportError
-        scikit-learn is not installed and the operator is not "dot"; it comes with
+        scikit-learn is not installed, which the operators that learn need; it comes with
         ``firth[sklearn]``.
 
     References
@@ -173,20 +176,27 @@ def link_prediction(
     for pairs in links.positives, links.negatives:
         check_known(name, rows, pairs.ravel(), split.train.keys)
     judged = rows[np.concatenate([links.positives, links.negatives])]
-    if operator == "dot":
-        scores = _dots(embedding.vectors, judged)
+    vectors = embedding.vectors
+    if operator in SCORES:
+
+        def score(pairs: "Longs") -> "Doubles":
+            return _scored(vectors[pairs[:, 0]], vectors[pairs[:, 1]], operator)
     else:
-        regression = logistic(name)(C=float(strength), max_iter=1000)
+        regression = logistic(name)(C=float(strength), solver="lbfgs", max_iter=1000)
         taught, labels = _examples(split, examples, seed)
         check_known(name, rows, taught.ravel(), split.train.keys)
-        features = edge_features(embedding.vectors, rows[taught], operator)
-        mean, deviation = moments(features)
-        regression.fit((features - mean) / deviation, labels)
-        scores = np.empty(len(judged))
-        step = max(1, BLOCK // embedding.dim)
-        for at in range(0, len(judged), step):
-            features = edge_features(embedding.vectors, judged[at : at + step], operator)
-            scores[at : at + step] = regression.decision_function((features - mean) / deviation)
+        learnt = edge_features(vectors, rows[taught], operator)
+        mean, deviation = moments(learnt)
+        regression.fit((learnt - mean) / deviation, labels)
+
+        def score(pairs: "Longs") -> "Doubles":
+            features = (edge_features(vectors, pairs, operator) - mean) / deviation
+            odds: Doubles = regression.decision_function(features)
+            return odds
+
+    step = max(1, BLOCK // embedding.dim)
+    starts = range(0, len(judged), step)
+    scores = np.concatenate([score(judged[at : at + step]) for at in starts])
     good = len(links.positives)
     labels = np.arange(len(scores)) < good
     ranks = ranks_among(scores[:good], scores[good:])
@@ -220,14 +230,12 @@ def _examples(split: LinkSplit, most: int, seed: int) -> tuple["Longs", npt.NDAr
     return pairs, np.arange(2 * many) < many
 
 
-def _dots(vectors: "Floats", pairs: "Longs") -> "Doubles":
-    """Return the dot product of each pair, summed in float64."""
-    scores = np.empty(len(pairs))
-    step = max(1, BLOCK // vectors.shape[1])
-    for at in range(0, len(pairs), step):
-        a, b = vectors[pairs[at : at + step].T].astype(np.float64)
-        scores[at : at + step] = np.einsum("ij,ij->i", a, b)
-    return scores
+def _scored(a: npt.NDArray[Any], b: npt.NDArray[Any], operator: str) -> "Doubles":
+    """Return the dot product or the cosine of each row of `a` with that of `b`, as float64."""
+    if operator == "cosine":
+        return cosines_of(a, b)
+    dots: Doubles = np.einsum("ij,ij->i", a.astype(np.float64), b.astype(np.float64))
+    return dots
 
 
 def checked_pairs(function: str, name: str, pairs: npt.ArrayLike, rows: int) -> "Longs":

@@ -23,6 +23,7 @@ Bools = npt.NDArray[np.bool_]
 
 SCALES = ("none", "standard", "unit")
 FEW = 1024  # up to so many columns, Newton's method is quicker than L-BFGS
+SINGLE, DOUBLE = 4e6, 1e12  # greatest conditions that float32 and float64 are enough for
 
 
 class NodeClassification(NamedTuple):
@@ -303,10 +304,22 @@ def _fixed(
 
 
 def _chances(
-    regression: Any, learnt: "Doubles", is_of: Bools, tested: "Doubles", strength: float
+    regression: Any,
+    learnt: npt.NDArray[Any],
+    is_of: Bools,
+    tested: npt.NDArray[Any],
+    strength: float,
 ) -> "Doubles":
     """Return how likely each tested node is of each class, as log odds."""
     solver = "newton-cholesky" if learnt.shape[1] <= FEW else "lbfgs"
+    # About the condition of what Newton's method solves. Beyond that of float64 nothing would be
+    # regularised that numbers can tell: there, vectors are shorter.
+    condition = strength * np.square(learnt).sum()
+    if condition > DOUBLE:
+        factor = np.sqrt(DOUBLE / condition)
+        learnt, tested = learnt * factor, tested * factor
+    dtype = np.float32 if condition < SINGLE else np.float64
+    learnt, tested = learnt.astype(dtype), tested.astype(dtype)
     model = regression(C=float(strength), solver=solver, max_iter=1000)
     odds = np.empty((len(tested), is_of.shape[1]))
     for column, truth in enumerate(is_of.T):

@@ -317,7 +317,7 @@ def _labelled(name: str, labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[
     values = _scores(name, "scores", scores)
     given = np.asarray(labels)
     if given.dtype != np.bool_ and (
-        given.dtype.kind not in "iu" or not np.isin(given, (0, 1)).all()
+        given.size and (given.dtype.kind not in "iu" or not np.isin(given, (0, 1)).all())
     ):
         raise TypeError(f"{name}: labels must be bool, or integers 0 and 1")
     if given.shape != values.shape:

@@ -78,8 +78,9 @@ def recommendation(
     users, items = (int(size) for size in held.shape)
     if k > items:
         raise ValueError(f"{name}: k={k} is not between 1 and the {items} items")
+    asked = np.flatnonzero(np.diff(held.indptr) > 0)
     if hasattr(recommender, "recommend"):
-        _check_names(recommender, test)
+        _check_names(recommender, test, asked)
 
         def offered(rows: "Longs") -> Any:
             found = recommender.recommend(rows, k, filter_seen=filter_seen)
@@ -98,7 +99,6 @@ def recommendation(
         def offered(rows: "Longs") -> Any:
             return _best(_checked(scored(rows), (len(rows), items)), rows, seen, k)
 
-    asked = np.flatnonzero(np.diff(held.indptr) > 0)
     sums = AtSums(np.zeros(5), 0)
     for begin in range(0, len(asked), batch):
         rows = asked[begin : begin + batch].astype(np.int64)
@@ -127,16 +127,26 @@ def _matrix(function: str, name: str, given: Any) -> Any:
     return matrix
 
 
-def _check_names(recommender: Any, test: Any) -> None:
-    """Raise if rows would stand for other users or items than those learnt."""
+def _check_names(recommender: Any, test: Any, asked: "Longs") -> None:
+    """Raise if rows would stand for other users or items than those learnt.
+
+    Items that were not learnt may come behind the others, and are never offered; so may users, if
+    nothing of theirs is held out.
+    """
     for what in ("users", "items"):
         learnt, held = getattr(recommender, what, None), getattr(test, what, None)
         if not isinstance(learnt, list) or not isinstance(held, list) or learnt is held:
             continue
-        if learnt != held:
+        if learnt != held[: len(learnt)]:
             raise ValueError(
                 f"recommendation: test has other {what} than the recommender ({len(held)} and "
-                f"{len(learnt)}): split interactions after they are read"
+                f"{len(learnt)}): split interactions that were read together, or bring them into "
+                "its order (Interactions.like)"
+            )
+        if what == "users" and len(asked) and int(asked[-1]) >= len(learnt):
+            raise ValueError(
+                f"recommendation: user {held[int(asked[-1])]!r} of test is unknown to the "
+                "recommender"
             )
 
 

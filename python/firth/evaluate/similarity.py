@@ -147,7 +147,7 @@ def word_pairs(
             left.append(i)
             right.append(j)
             gold.append(score)
-    cosines = _cosines(*(_gathered(embedding, at, made) for at in (left, right)))
+    cosines = cosines_of(*(_gathered(embedding, at, made) for at in (left, right)))
     found = len(gold)
     if oov == "zero":
         gold += unknown
@@ -221,7 +221,7 @@ def _gathered(embedding: "Embedding", at: list[int], made: list[str]) -> "Floats
     return vectors
 
 
-def _cosines(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> "Doubles":
+def cosines_of(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> "Doubles":
     """Cosine of each row of `a` with the same row of `b`, (n,) float64."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     lengths = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))

@@ -1,0 +1,81 @@
+"""Graphs that tests of links share: sparse matrices of edges, and the karate club."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from matrices import csr_of
+
+# Zachary's karate club (1977): for each member the friends with a higher number.
+KARATE = [
+    (0, (1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 17, 19, 21, 31)),
+    (1, (2, 3, 7, 13, 17, 19, 21, 30)),
+    (2, (3, 7, 8, 9, 13, 27, 28, 32)),
+    (3, (7, 12, 13)),
+    (4, (6, 10)),
+    (5, (6, 10, 16)),
+    (6, (16,)),
+    (8, (30, 32, 33)),
+    (9, (33,)),
+    (13, (33,)),
+    (14, (32, 33)),
+    (15, (32, 33)),
+    (18, (32, 33)),
+    (19, (33,)),
+    (20, (32, 33)),
+    (22, (32, 33)),
+    (23, (25, 27, 29, 32, 33)),
+    (24, (25, 27, 31)),
+    (25, (31,)),
+    (26, (29, 33)),
+    (27, (33,)),
+    (28, (31, 33)),
+    (29, (32, 33)),
+    (30, (32, 33)),
+    (31, (32, 33)),
+    (32, (33,)),
+]
+KARATE = [(member, friend) for member, friends in KARATE for friend in friends]
+
+
+@st.composite
+def edge_lists(draw, most_nodes=12):
+    """Draw (nodes, edges as a set of pairs, directed), with loops."""
+    nodes = draw(st.integers(2, most_nodes))
+    node = st.integers(0, nodes - 1)
+    edges = draw(st.sets(st.tuples(node, node), max_size=40))
+    directed = draw(st.booleans())
+    if not directed:
+        edges = {(min(pair), max(pair)) for pair in edges}
+    return nodes, edges, directed
+
+
+def entries(graph):
+    """Return the set of (row, column) of a graph's matrix."""
+    csr = graph.csr
+    rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+    return set(zip(rows.tolist(), csr.indices.tolist(), strict=True))
+
+
+def parts(nodes, pairs):
+    """Return for each node the lowest one that it is connected with, in either direction."""
+    lowest = list(range(nodes))
+    for _ in range(nodes):
+        for a, b in pairs:
+            lowest[a] = lowest[b] = min(lowest[a], lowest[b])
+    return lowest
+
+
+class Plain:
+    """What links ask of a graph."""
+
+    def __init__(self, nodes, pairs, directed=False):
+        both = set(pairs) | (set() if directed else {(b, a) for a, b in pairs})
+        self.csr = csr_of(dict.fromkeys(both, 1), (nodes, nodes), np.float32)
+        self.keys = [str(node) for node in range(nodes)]
+        self.directed = directed
+
+    def with_csr(self, csr):
+        """Return a graph of other edges."""
+        made = Plain(len(self.keys), [], self.directed)
+        made.csr = csr
+        return made

@@ -8,10 +8,12 @@ FOLDER has train.txt.gz and test.txt.gz: a user and the items that she has met o
 is that of an environment with implicit. All run on one thread of one core; seconds are those of
 the processor.
 
-epochs: seconds of an epoch of BPR with the same settings, in turn; an epoch has as many samples as
-there are interactions. It is a fit of several epochs less a fit of one. implicit draws items anew
-that a user has met, as firth does. ALS is beside it, an iteration of which goes over all users and
-items.
+epochs: seconds of an epoch of BPR with the same settings, in turn; it is a fit of several epochs
+less a fit of one. An epoch has as many samples as there are interactions. implicit draws items that
+were not met in proportion to how many users have met them, which firth does where told to, and
+leaves a sample out if the user has met that item, where firth draws again: it trains on fewer, and
+the share that it leaves out is told. ALS is beside it, an iteration of which goes over all users
+and items.
 
 quality: precision, recall, NDCG, MAP and MRR (definitions are those of firth.evaluate.metrics_at_k)
 of everybody with so many seeds: each learning rate of BPR with the same settings, ALS with its own,
@@ -41,6 +43,7 @@ from firth.evaluate import recommendation  # noqa: E402
 
 PARTS = ("epochs", "quality")
 MODELS = ("WARP", "EASE", "LightGCN")  # of firth, beside BPR
+NEGATIVES = ("uniform", "popular")  # how items that were not met are drawn
 SEVERAL = 4  # epochs of which a fit is timed, less one
 METRICS = ("precision", "recall", "ndcg", "map", "mrr")
 
@@ -69,13 +72,25 @@ class Job:
         return str(path)
 
 
-def bpr(options, lr, epochs, seed):
-    """Return firth's BPR and the settings of implicit's that are the same."""
-    mine = firth.BPR(
-        options.dim, epochs=epochs, lr=lr, min_lr=lr, reg=options.reg, seed=seed, threads=1
-    )
-    theirs = {"factors": options.dim, "learning_rate": lr, "regularization": options.reg}
-    return mine, theirs | {"iterations": epochs}
+def of_firth(options, lr, epochs, seed, negatives):
+    """Return firth's BPR, whose learning rate does not fall, either."""
+    given = {"reg": options.reg, "negatives": negatives, "seed": seed, "threads": 1}
+    return firth.BPR(options.dim, epochs=epochs, lr=lr, min_lr=lr, **given)
+
+
+def of_implicit(options, lr, epochs):
+    """Return the same settings for implicit."""
+    rates = {"learning_rate": lr, "regularization": options.reg}
+    return {"factors": options.dim, "iterations": epochs} | rates
+
+
+def left_out(train):
+    """Return the share of samples whose user has met both items, which implicit leaves out."""
+    csr = train.csr
+    counts = np.bincount(csr.indices, minlength=csr.shape[1])
+    near = np.add.reduceat(counts[csr.indices], csr.indptr[:-1][np.diff(csr.indptr) > 0])
+    sizes = np.diff(csr.indptr)
+    return float((sizes[sizes > 0] * near).sum() / len(csr.indices) ** 2)
 
 
 def by_firth(model, job):
@@ -103,24 +118,30 @@ def epochs(job, options, worker):
     def one(fit):
         return (fit(1 + SEVERAL) - fit(1)) / SEVERAL
 
-    def mine(many):
-        return by_firth(bpr(options, options.lr[0], many, 1)[0], job)[1]
+    def mine(many, negatives):
+        return by_firth(of_firth(options, options.lr[0], many, 1, negatives), job)[1]
 
     def theirs(kind, many):
         settings = {"factors": options.dim, "iterations": many}
         if kind == "bpr":
-            settings = bpr(options, options.lr[0], many, 1)[1]
+            settings = of_implicit(options, options.lr[0], many)
         return worker("fit", kind=kind, train=job.train, seed=1, settings=settings)["seconds"]
 
-    ways = {"firth BPR": lambda: one(mine)}
+    ways = {
+        f"firth BPR, {negatives}": lambda negatives=negatives: one(lambda n: mine(n, negatives))
+        for negatives in NEGATIVES
+    }
     if worker:
         ways["implicit BPR"] = lambda: one(lambda many: theirs("bpr", many))
         ways["implicit ALS"] = lambda: one(lambda many: theirs("als", many))
-    spent = in_turn(ways, options.rounds)
-    print(f"{'':<24}{'s an epoch':>12}{'firth is':>10}")
+    spent, share = in_turn(ways, options.rounds), left_out(job.split[0])
+    print(f"{'':<24}{'s an epoch':>12}{'firth, popular, is':>20}")
     for name, seconds in spent.items():
-        print(f"{name:<24}{seconds:>12.4f}{seconds / spent['firth BPR']:>9.2f}x", flush=True)
-    return spent
+        ratio = seconds / spent["firth BPR, popular"]
+        print(f"{name:<24}{seconds:>12.4f}{ratio:>19.2f}x", flush=True)
+    if worker:
+        print(f"implicit's BPR leaves {share:.1%} of its samples out")
+    return spent | {"samples that implicit leaves out": share}
 
 
 # ---- quality ------------------------------------------------------------------------------------
@@ -129,10 +150,12 @@ def epochs(job, options, worker):
 def entrants(job, options, worker, seed):
     """Yield (name, recommender, seconds) of everybody, one after the other."""
     for lr in options.lr:
-        mine, theirs = bpr(options, lr, options.epochs, seed)
-        yield f"firth BPR, lr {lr:g}", *by_firth(mine, job)
+        for negatives in NEGATIVES:
+            model = of_firth(options, lr, options.epochs, seed, negatives)
+            yield f"firth BPR, {negatives}, lr {lr:g}", *by_firth(model, job)
         if worker:
-            yield f"implicit BPR, lr {lr:g}", *by_implicit(worker, "bpr", job, seed, theirs)
+            settings = of_implicit(options, lr, options.epochs)
+            yield f"implicit BPR, lr {lr:g}", *by_implicit(worker, "bpr", job, seed, settings)
     if worker:
         settings = {"factors": options.dim}
         yield "implicit ALS, untuned", *by_implicit(worker, "als", job, seed, settings)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from firth.csr import CSR
     from firth.embedding import Embedding
     from firth.formats import load, read
+    from firth.graph import Graph
     from firth.interactions import Interactions
     from firth.learner import Learner
     from firth.models.bpr import BPR
@@ -53,6 +54,7 @@ _HOMES = {
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
+    "Graph": "firth.graph",
     "Interactions": "firth.interactions",
     "Learner": "firth.learner",
     "Node2Vec": "firth.models.node2vec",
@@ -83,6 +85,7 @@ __all__ = [
     "FastTextClassifier",
     "FormatError",
     "GloVe",
+    "Graph",
     "Interactions",
     "Learner",
     "Node2Vec",

@@ -36,7 +36,12 @@ def write(model: Recommender, path: AnyPath) -> None:
     if isinstance(model, ItemRecommender) and model.diagonal is not None:
         tensors["diagonal"] = model.diagonal
     users, items = len(model.users), len(model.items)
-    entries: dict[str, Any] = {"users": users, "items": items, "dim": model.dim, "seen": model.seen.nnz}
+    entries: dict[str, Any] = {
+        "users": users,
+        "items": items,
+        "dim": model.dim,
+        "seen": model.seen.nnz,
+    }
     entries |= {"metadata": model.metadata}
     firth.write_folder(path, RECOMMENDER, [*model.users, *model.items], tensors, entries)
 

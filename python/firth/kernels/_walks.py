@@ -54,8 +54,8 @@ class Transitions:
 
     def to_device(self, xp: Any) -> "Transitions":
         """Return them in memory of a device: ``transitions.to_device(cupy)``."""
-        arrays = (xp.asarray(a) for a in (self.indptr, self.indices, self.thresholds))
-        return Transitions(*arrays, self.nodes, self.types)
+        indptr, indices, thresholds = map(xp.asarray, (self.indptr, self.indices, self.thresholds))
+        return Transitions(indptr, indices, thresholds, self.nodes, self.types)
 
 
 class Walked(NamedTuple):

@@ -1,4 +1,4 @@
-"""Files with columns of text -> arrays: names as ids, numbers as numbers, without a loop over lines.
+"""Files with columns of text -> arrays, names as ids and numbers, without a loop over lines.
 
 A file is read in pieces of whole lines; in each, numpy finds where the fields are and gathers the
 bytes of a column side by side, so that equal names are found by sorting.
@@ -153,7 +153,7 @@ class Fields:
             raise FormatError(self.source, line, "text", "a control character, 0x1e")
         if _QUOTE not in text or len(delimiter) > 1:
             return text.replace(delimiter, _MARK)
-        lines = text.split(_LINE)
+        lines: list[bytes] = text.split(_LINE)
         for at, line in enumerate(lines):
             fields = line.split(delimiter)
             if _QUOTE in line:
@@ -200,8 +200,8 @@ class Fields:
             raise self._wrong(fields, int(lengths.argmin()), f"a name of the {what}")
         if int(lengths.max(initial=0)) > _WIDTH:
             index: dict[bytes, int] = {}
-            rows = [index.setdefault(self._one(field), len(index)) for field in fields.tolist()]
-            return Part(list(index), np.array(rows, np.int64))
+            found = [index.setdefault(self._one(field), len(index)) for field in fields.tolist()]
+            return Part(list(index), np.array(found, np.int64))
         characters = _gathered(self.buffer, starts, lengths)
         numbers = _whole(characters, lengths)
         if numbers is not None:

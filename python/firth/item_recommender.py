@@ -90,7 +90,7 @@ class ItemRecommender(Recommender):
         Parameters and the form of the result are those of `Recommender.similar_items`.
         """
         rows, single = rows_of("similar_items", "item", items, self._item_index)
-        queries = self._met(rows[:, None])
+        queries = self._met(list(rows[:, None]))
         return nearest_rows(
             "similar_items", queries, self._item_vectors, "dot", rows, k, single, threads
         )

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Doubles, Floats, Longs
+from firth._folding import linear_map, mapped
 from firth._lists import (
     lists_of,
     nearest_rows,
     rows_of,
     side_by_side,
-    sums_of,
     turned,
     usable_items,
 )
@@ -26,7 +26,6 @@ from firth.kernels._matrices import check_matrix
 Which = str | int | Sequence[str] | Sequence[int] | npt.NDArray[Any]
 _GROUP = 1024  # queries whose lists of seen items lie side by side
 _NUMBERS = 1 << 26  # of a group of queries
-_RIDGE = 1e-3  # of the mean square, in the maps of `fold_in`
 
 
 class Recommender:
@@ -85,7 +84,7 @@ class Recommender:
         self,
         users: Sequence[str],
         items: Sequence[str],
-        user_vectors: npt.ArrayLike,
+        user_vectors: npt.ArrayLike | None,
         item_vectors: npt.ArrayLike,
         seen: CSR,
         biases: npt.ArrayLike | None = None,
@@ -150,7 +149,7 @@ class Recommender:
 
     @property
     def user_vectors(self) -> Floats | None:
-        """(users, dim) float32; None in an `ItemRecommender`, where users are what they have seen."""
+        """(users, dim) float32; None in an `ItemRecommender`."""
         return self._user_vectors
 
     @property
@@ -313,7 +312,7 @@ class Recommender:
             "similar_users", vectors[rows], vectors, "cosine", rows, k, single, threads
         )
 
-    # ---- those that were not there ----------------------------------------------------------------
+    # ---- those that were not there --------------------------------------------------------------
 
     def fold_in(self, items: Which | Sequence[Which]) -> Floats:
         """Return the vector of a new user from the items that she has met; nothing is trained.
@@ -369,20 +368,18 @@ class Recommender:
     def _folded(self, lists: list[Longs], what: str) -> Floats:
         """Return vectors of new users or items, given by lists of rows of the others."""
         assert self._user_vectors is not None
+        users, items = self._user_vectors, self._item_vectors
         if what == "users":
-            indptr, indices = self._seen.indptr, self._seen.indices
-            wanted, others = self._user_vectors, self._item_vectors
+            indptr, rows = self._seen.indptr, self._seen.indices
+            wanted, others = users, items
         else:
-            indptr, indices = turned(self._seen)
-            wanted, others = self._item_vectors, self._user_vectors
+            indptr, rows = turned(self._seen)
+            wanted, others = items, users
             if self._biases is not None:
                 wanted = np.concatenate([wanted, self._biases[:, None]], axis=1)
         if what not in self._maps:
-            self._maps[what] = _linear_map(sums_of(others, indptr, indices), indptr, wanted)
-        ends = np.concatenate([[0], np.cumsum([len(one) for one in lists])]).astype(np.int64)
-        rows = np.concatenate([np.zeros(0, np.int64), *lists])
-        found = _features(sums_of(others, ends, rows), np.diff(ends)) @ self._maps[what]
-        return found.astype(np.float32)
+            self._maps[what] = linear_map(others, indptr, rows, wanted)
+        return mapped(others, lists, self._maps[what])
 
     # ---- files ----------------------------------------------------------------------------------
 
@@ -448,26 +445,6 @@ class Recommender:
         assert self._user_vectors is not None
         vectors: Floats = self._user_vectors[rows]
         return vectors
-
-
-def _features(sums: Doubles, counts: Longs) -> Doubles:
-    """Return what vectors are a linear function of; zeros for those without company."""
-    many = np.maximum(counts, 1)[:, None]
-    some = np.minimum(counts, 1)[:, None]
-    return np.concatenate([sums / many, sums / np.sqrt(many), some, np.log(many)], axis=1)
-
-
-def _linear_map(sums: Doubles, indptr: Longs, wanted: Floats) -> Doubles:
-    """Return the matrix that makes vectors out of features, by ridge regression."""
-    counts = np.diff(indptr)
-    known = counts > 0
-    if not known.any():
-        raise ValueError("fold_in: nobody has met anything, so there is nothing to learn from")
-    features = _features(sums, counts)[known]
-    gram = features.T @ features
-    gram[np.diag_indices_from(gram)] += _RIDGE * (np.trace(gram) / len(gram)) + 1e-30
-    result: Doubles = np.linalg.solve(gram, features.T @ wanted[known].astype(np.float64))
-    return result
 
 
 def _restored(kind: type[Recommender], *parts: Any) -> Recommender:

@@ -20,9 +20,9 @@ def linear_map(others: Floats, indptr: Longs, rows: Any, wanted: Floats) -> Doub
     known = np.diff(indptr) > 0
     if not known.any():
         raise ValueError("fold_in: nobody has met anything, so there is nothing to learn from")
-    features = _features(others, indptr, rows)[known]
-    gram = features.T @ features
-    gram[np.diag_indices_from(gram)] += _RIDGE * np.trace(gram) / len(gram) + 1e-30
+    features: Doubles = _features(others, indptr, rows)[known]
+    gram: Doubles = features.T @ features
+    gram[np.diag_indices_from(gram)] += _RIDGE * float(np.trace(gram)) / len(gram) + 1e-30
     result: Doubles = np.linalg.solve(gram, features.T @ wanted[known].astype(np.float64))
     return result
 

@@ -11,7 +11,6 @@ from firth._columns import Names, names_of
 from firth._meetings import DUPLICATES, entries, merged, moved
 from firth._random import STREAM_SHUFFLE, random_words
 from firth._reading import AnyPath
-from firth._vectors import index_of
 from firth.corpus import Corpus
 from firth.csr import CSR
 from firth.kernels._arguments import one_of, real, whole
@@ -183,20 +182,21 @@ class Interactions:
     @property
     def times(self) -> npt.NDArray[Any] | None:
         """When each entry of `csr` was, or None."""
-        return self._times
+        times: npt.NDArray[Any] | None = self._times
+        return times
 
     @property
     def user_index(self) -> dict[str, int]:
         """The row of each user; not to be changed."""
         if self._user_index is None:
-            self._user_index = index_of(self._users)
+            self._user_index = _index(self._users)
         return self._user_index
 
     @property
     def item_index(self) -> dict[str, int]:
         """The column of each item; not to be changed."""
         if self._item_index is None:
-            self._item_index = index_of(self._items)
+            self._item_index = _index(self._items)
         return self._item_index
 
     @property
@@ -333,3 +333,7 @@ class Interactions:
         offsets = np.concatenate([[0], np.cumsum(lengths[lengths > 0])]).astype(np.int64)
         words = Vocabulary([self._items[item] for item in ranked.tolist()], counts[ranked])
         return Corpus(items, offsets, words)
+
+
+def _index(names: list[str]) -> dict[str, int]:
+    return {name: row for row, name in enumerate(names)}

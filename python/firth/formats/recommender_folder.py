@@ -35,13 +35,8 @@ def write(model: Recommender, path: AnyPath) -> None:
     if isinstance(model, ItemRecommender) and model.diagonal is not None:
         tensors["diagonal"] = model.diagonal
     users, items = len(model.users), len(model.items)
-    entries: dict[str, Any] = {
-        "users": users,
-        "items": items,
-        "dim": model.dim,
-        "seen": model.seen.nnz,
-    }
-    entries |= {"metadata": model.metadata}
+    sizes = {"users": users, "items": items, "dim": model.dim, "seen": model.seen.nnz}
+    entries = {**sizes, "metadata": model.metadata}
     firth.write_folder(path, RECOMMENDER, [*model.users, *model.items], tensors, entries)
 
 
@@ -76,13 +71,12 @@ def _made(file: Path, config: Config, tensors: Tensors) -> Recommender:
     firth.check_tensors(file, tensors, keys, shapes)
     names = firth.keys_of(file, tensors)
     met = CSR(tensors["indptr"], tensors["indices"], np.ones(seen, np.float32), items)
-    users, items = names[:users], names[users:]
     vectors, of_items = tensors.get("user_vectors"), tensors["item_vectors"]
     rest = met, tensors.get("biases"), config["metadata"]
     try:
         if vectors is None:
             diagonal = tensors.get("diagonal")
-            return ItemRecommender(users, items, None, of_items, *rest, diagonal)
-        return Recommender(users, items, vectors, of_items, *rest)
+            return ItemRecommender(names[:users], names[users:], None, of_items, *rest, diagonal)
+        return Recommender(names[:users], names[users:], vectors, of_items, *rest)
     except (TypeError, ValueError) as error:
         raise FormatError(file, "tensors", "a recommender", str(error)) from None

@@ -1,9 +1,9 @@
-"""Graphs that tests of links share: sparse matrices of edges, and the karate club."""
+"""Graphs that tests of links share: drawn ones, and the karate club."""
 
 import numpy as np
 from hypothesis import strategies as st
 
-from matrices import csr_of
+from firth import Graph
 
 # Zachary's karate club (1977): for each member the friends with a higher number.
 KARATE = [
@@ -65,17 +65,7 @@ def parts(nodes, pairs):
     return lowest
 
 
-class Plain:
-    """What links ask of a graph."""
-
-    def __init__(self, nodes, pairs, directed=False):
-        both = set(pairs) | (set() if directed else {(b, a) for a, b in pairs})
-        self.csr = csr_of(dict.fromkeys(both, 1), (nodes, nodes), np.float32)
-        self.keys = [str(node) for node in range(nodes)]
-        self.directed = directed
-
-    def with_csr(self, csr):
-        """Return a graph of other edges."""
-        made = Plain(len(self.keys), [], self.directed)
-        made.csr = csr
-        return made
+def graph_of(nodes, pairs, directed=False):
+    """Return a graph of so many nodes, with loops."""
+    edges = np.array(sorted(pairs), np.int64).reshape(-1, 2)
+    return Graph(edges, nodes=nodes, directed=directed, loops=True)

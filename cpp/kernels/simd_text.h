@@ -1,4 +1,4 @@
-// Vectors of bytes and of hashes: the part of simd.h that the kernels on text need.
+// Vectors of bytes and of whole numbers: the part of simd.h that kernels on text and draws need.
 #pragma once
 
 #include "simd.h"
@@ -55,6 +55,38 @@ typedef u32 LooseUnits __attribute__((vector_size(kBytes), aligned(4), may_alias
 inline Units load_units(const u32* p) { return *reinterpret_cast<const LooseUnits*>(p); }
 inline void store_units(u32* p, Units v) { *reinterpret_cast<LooseUnits*>(p) = v; }
 inline Units all_units(u32 x) { return x - Units{}; }
+
+// Whole products of 32 bits by 32, as two halves.
+struct Products {
+  Units high, low;
+};
+inline Products products(Units a, u32 b) {
+#if defined(__AVX512F__)
+  const __m512i x = reinterpret_cast<__m512i>(a), y = _mm512_set1_epi32(static_cast<int>(b));
+  const __m512i even = _mm512_mul_epu32(x, y), odd = _mm512_mul_epu32(_mm512_srli_epi64(x, 32), y);
+  return {reinterpret_cast<Units>(_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd)),
+          reinterpret_cast<Units>(_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32)))};
+#elif defined(__AVX2__)
+  const __m256i x = reinterpret_cast<__m256i>(a), y = _mm256_set1_epi32(static_cast<int>(b));
+  const __m256i even = _mm256_mul_epu32(x, y), odd = _mm256_mul_epu32(_mm256_srli_epi64(x, 32), y);
+  return {reinterpret_cast<Units>(_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)),
+          reinterpret_cast<Units>(_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA))};
+#elif defined(__SSE4_1__)
+  const __m128i x = reinterpret_cast<__m128i>(a), y = _mm_set1_epi32(static_cast<int>(b));
+  const __m128i even = _mm_mul_epu32(x, y), odd = _mm_mul_epu32(_mm_srli_epi64(x, 32), y);
+  return {reinterpret_cast<Units>(_mm_blend_epi16(_mm_srli_epi64(even, 32), odd, 0xCC)),
+          reinterpret_cast<Units>(_mm_blend_epi16(even, _mm_slli_epi64(odd, 32), 0xCC))};
+#else
+  Products p;
+  for (int i = 0; i < kLanes; ++i) {
+    const u64 product = static_cast<u64>(a[i]) * b;
+    p.high[i] = static_cast<u32>(product >> 32);
+    p.low[i] = static_cast<u32>(product);
+  }
+  return p;
+#endif
+}
+
 inline Units min(Units a, Units b) { return a < b ? a : b; }
 
 // Numbers rounded to float32, some halved: see kHalving.

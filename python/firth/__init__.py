@@ -2,6 +2,8 @@
 
 `Word2Vec`, `FastText`, `FastTextClassifier`, `GloVe` and `PPMI` learn from text; `Embedding`,
 `SubwordEmbedding` and `Classifier` are what they return and what `read` and `load` get from files.
+`Interactions` say who has met what; `BPR`, `WARP`, `LightGCN` and `EASE` make a `Recommender` of
+them, `ItemToVec` vectors of items.
 A `Learner` goes on learning from text after text.
 `Counts` say which company words keep, for `GloVe`, `PPMI` and collocations; `CSR` is the sparse
 matrix in them. `kernels` are the functions on arrays that all of it is made of, `evaluate` holds
@@ -33,8 +35,11 @@ if TYPE_CHECKING:
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
+    from firth.models.item2vec import ItemToVec
+    from firth.models.lightgcn import LightGCN
     from firth.models.node2vec import DeepWalk, Node2Vec
     from firth.models.ppmi import PPMI
+    from firth.models.warp import WARP
     from firth.models.word2vec import Word2Vec
     from firth.recommender import Recommender
     from firth.subword_embedding import SubwordEmbedding
@@ -56,13 +61,16 @@ _HOMES = {
     "GloVe": "firth.models.glove",
     "Graph": "firth.graph",
     "Interactions": "firth.interactions",
+    "ItemToVec": "firth.models.item2vec",
     "Learner": "firth.learner",
     "Node2Vec": "firth.models.node2vec",
+    "LightGCN": "firth.models.lightgcn",
     "PPMI": "firth.models.ppmi",
     "Recommender": "firth.recommender",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
+    "WARP": "firth.models.warp",
     "Word2Vec": "firth.models.word2vec",
     "load": "firth.formats",
     "read": "firth.formats",
@@ -76,6 +84,7 @@ __all__ = [
     "CSR",
     "EASE",
     "PPMI",
+    "WARP",
     "Classifier",
     "Corpus",
     "Counts",
@@ -87,7 +96,9 @@ __all__ = [
     "GloVe",
     "Graph",
     "Interactions",
+    "ItemToVec",
     "Learner",
+    "LightGCN",
     "Node2Vec",
     "Recommender",
     "SubwordEmbedding",

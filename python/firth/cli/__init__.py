@@ -22,10 +22,12 @@ CLOSED = 128 + signal.SIGPIPE
 
 # Name -> (module, what it does).
 COMMANDS = {
-    "train": ("firth.cli.train", "train a model on a text"),
+    "train": ("firth.cli.train", "train a model on a text, a graph or ratings"),
     "count": ("firth.cli.count", "count who stands beside whom in a text"),
     "nearest": ("firth.cli.nearest", "print the words closest to a word"),
     "analogy": ("firth.cli.analogy", "answer: A is to B as C is to what?"),
+    "links": ("firth.cli.links", "print links that may be next, or judge by links held out"),
+    "recommend": ("firth.cli.recommend", "print what users will like, or similar items"),
     "predict": ("firth.cli.predict", "print the labels of texts"),
     "test": ("firth.cli.test", "hold a classifier against texts with labels"),
     "eval": ("firth.cli.evaluate", "hold vectors against word pairs and analogies"),

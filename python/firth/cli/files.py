@@ -118,8 +118,11 @@ class Destination:
                 f"name the format {self.format} to write the words alone"
             )
 
-    def write(self, embedding: "Embedding") -> None:
-        """Write the vectors, atomically unless they go to stdout."""
+    def write(self, embedding: Any) -> None:
+        """Write vectors or a recommender, atomically unless they go to stdout."""
+        if hasattr(embedding, "recommend"):
+            embedding.save(self.name)
+            return
         from firth.classifier import Classifier
         from firth.subword_embedding import SubwordEmbedding
 

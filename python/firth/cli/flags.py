@@ -8,7 +8,7 @@ import dataclasses
 import inspect
 import re
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 PREFIX = "field:"  # keeps a model's fields apart from the options of the command
@@ -109,9 +109,18 @@ def _settings(hint: Any, name: str) -> dict[str, Any]:
             return {"action": argparse.BooleanOptionalAction}
         if get_origin(kind) is Literal and not nullable:
             return {"choices": get_args(kind)}
+        if get_origin(kind) in (tuple, Sequence) and get_args(kind)[0] in METAVARS:
+            return {"type": or_none(_list_of(get_args(kind)[0])), "metavar": "A,B,..."}
         if kind in METAVARS:
             return {"type": or_none(kind) if nullable else kind, "metavar": METAVARS[kind]}
     raise TypeError(f"add_fields: {name}: no flag for a field of type {hint}")
+
+
+def _list_of(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    def parse(text: str) -> tuple[Any, ...]:
+        return tuple(kind(part) for part in text.split(","))
+
+    return parse
 
 
 def _int_or_str(text: str) -> int | str:

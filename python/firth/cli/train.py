@@ -9,14 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from firth import cli
 from firth._progress import on_terminal
-from firth.cli import files, flags, output
-
-if TYPE_CHECKING:
-    from firth.embedding import Embedding
+from firth.cli import files, flags, output, sources
 
 # Name on the command line -> (module, class). A new model is one line here.
 MODELS = {
@@ -24,9 +21,16 @@ MODELS = {
     "ppmi": ("firth.models.ppmi", "PPMI"),
     "fasttext": ("firth.models.fasttext", "FastText"),
     "glove": ("firth.models.glove", "GloVe"),
+    "node2vec": ("firth.models.node2vec", "Node2Vec"),
+    "deepwalk": ("firth.models.node2vec", "DeepWalk"),
+    "line": ("firth.models.line", "LINE"),
+    "fastrp": ("firth.models.fastrp", "FastRP"),
+    "bpr": ("firth.models.bpr", "BPR"),
+    "warp": ("firth.models.warp", "WARP"),
+    "ease": ("firth.models.ease", "EASE"),
+    "lightgcn": ("firth.models.lightgcn", "LightGCN"),
+    "item2vec": ("firth.models.item2vec", "ItemToVec"),
 }
-COUNTING = {"glove", "ppmi"}
-READING = {"word2vec", "fasttext"}  # that read a text as often as they have epochs
 # What a model is with --supervised: one that learns labels.
 SUPERVISED = {"fasttext": ("firth.models.fasttext_classifier", "FastTextClassifier")}
 FLAG = "--supervised"
@@ -73,29 +77,19 @@ def _filled(name: str) -> Callable[[cli.Parser], None]:
             if "callback" in taken  # that is, in epochs
             else "Ctrl-C ends the training, of which nothing is kept: it has no epochs."
         )
-        counts = ", or a folder of counts" if name in COUNTING else ""
-        parser.add_argument(
-            "input",
-            metavar="INPUT",
-            help=f"text, one {'example with its labels' if supervised else 'sentence'} per line, "
-            f"may be a .gz, .bz2, .xz or .zst; - for stdin{counts}",
-        )
+        parser.add_argument("input", metavar="INPUT", help=sources.input_help(name, supervised))
         parser.add_argument(
             "-o", "--output", metavar="OUT", required=True, help="where to write; - for stdout"
         )
-        parser.add_argument("--format", metavar="FORMAT", help=files.FORMAT_HELP)
+        if name not in sources.RATINGS:
+            parser.add_argument("--format", metavar="FORMAT", help=files.FORMAT_HELP)
         if "checkpoint" in taken:
             text = "folder to save to after each epoch; training goes on from what is there"
             parser.add_argument("--checkpoint", metavar="PATH", help=text)
         if "every" in taken:
             text = "save to --checkpoint after about so many words instead"
             parser.add_argument("--every", type=int, metavar="N", help=text)
-        if name in READING:
-            text = 'what the ids of the text may take, as in "2 GB"; what does not fit goes to the '
-            text += "disk (default: no limit)"
-            parser.add_argument("--memory", metavar="BYTES", help=text)
-            text = "where on the disk (default: that of temporary files)"
-            parser.add_argument("--folder", metavar="PATH", help=text)
+        sources.arguments(parser, name)
         flags.progress(parser)
         flags.common(parser, json="a summary")
         flags.add_fields(parser.add_argument_group("the model"), model)
@@ -121,7 +115,9 @@ def run(options: argparse.Namespace) -> int:
         options.usage("--json and the vectors cannot both go to stdout")
     if options.output != "-" and Path(options.output).resolve() == Path(options.input).resolve():
         options.usage("INPUT and -o cannot be the same")
-    destination = files.Destination(options.output, options.format)
+    recommends = options.model in sources.RATINGS
+    format = "firth" if recommends else options.format
+    destination = files.Destination(options.output, format)
     destination.expect(getattr(model, "rule", None), labels=options.model.endswith(FLAG))
     more: dict[str, Any] = {}
     if getattr(options, "checkpoint", None) is not None:
@@ -136,38 +132,35 @@ def run(options: argparse.Namespace) -> int:
         more["every"] = options.every
     start = time.perf_counter()
     with Interrupts() as interrupts:
-        source = within(options, model, source_of(options.model, options.input))
-        embedding = trained(model, source, progress=options.progress, **more)
+        source, given = sources.read(options.model, options.input, options)
+        source = within(options, model, source)
+        learnt = trained(model, source, progress=options.progress, **more, **given)
         with interrupts.deferred():
-            destination.write(embedding)
+            destination.write(learnt)
     interrupted = interrupts.count > 0
+    sizes = (
+        {"keys": len(learnt), "dim": int(learnt.vectors.shape[1])}
+        if not recommends
+        else {"users": len(learnt.users), "items": len(learnt.items), "dim": learnt.dim}
+    )
     if options.json:
         output.as_json(
             {
                 "output": options.output,
                 "format": destination.format,
-                "keys": len(embedding),
-                "dim": int(embedding.vectors.shape[1]),
+                **sizes,
                 "seconds": round(time.perf_counter() - start, 3),
                 "interrupted": interrupted,
             }
         )
     if interrupted or on_terminal():
+        many, dim = sum(sizes.values()) - sizes["dim"], sizes["dim"]
         state = "interrupted; kept" if interrupted else "wrote"
         cli.complain(
-            f"{state} {len(embedding)} vectors of {embedding.vectors.shape[1]} numbers "
+            f"{state} {many} vectors of {dim} numbers "
             f"in {'stdout' if options.output == '-' else options.output}"
         )
     return cli.INTERRUPTED if interrupted else cli.DONE
-
-
-def source_of(model: str, text: str) -> object:
-    """Return the path of a text, or the counts in a folder."""
-    if model not in COUNTING or not Path(text).is_dir():
-        return text
-    from firth.counts import Counts
-
-    return Counts.load(text)
 
 
 def within(options: argparse.Namespace, model: Any, source: object) -> object:
@@ -187,8 +180,8 @@ def within(options: argparse.Namespace, model: Any, source: object) -> object:
     )
 
 
-def trained(model: Any, source: object, **options: Any) -> "Embedding":
-    """Return what the model learns from a text or counts, also if Ctrl-C ends it early.
+def trained(model: Any, source: object, **options: Any) -> Any:
+    """Return the embedding or recommender that is learnt, also if Ctrl-C ends it early.
 
     Raises
     ------
@@ -196,12 +189,12 @@ def trained(model: Any, source: object, **options: Any) -> "Embedding":
         Ctrl-C came before there was anything to keep.
     """
     try:
-        embedding: Embedding = model.fit(source, **options)
+        return model.fit(source, **options)
     except KeyboardInterrupt as stop:
-        embedding = getattr(stop, "embedding", None)  # type: ignore[assignment]
-        if embedding is None:
+        learnt = getattr(stop, "embedding", None) or getattr(stop, "recommender", None)
+        if learnt is None:
             raise
-    return embedding
+    return learnt
 
 
 class Interrupts:

@@ -13,6 +13,7 @@ from firth._random import STREAM_SHUFFLE, random_words
 
 if TYPE_CHECKING:
     from firth._backend import Longs
+    from firth.graph import Graph
 
 # What is drawn for which purpose: epochs of the stream, behind all that models have.
 ORDER, GAPS, DIRECTIONS, EXAMPLES, EXAMPLE_GAPS, EXAMPLE_DIRECTIONS, QUERIES, NODES = range(
@@ -35,7 +36,7 @@ def numbers_of(nodes: int, a: "Longs", b: "Longs") -> "Longs":
 def nodes_of(nodes: int, numbers: "Longs") -> "Longs":
     """Return the pairs of these numbers (m, 2), the lower node first."""
     firsts = _first(nodes, np.arange(nodes, dtype=np.int64))
-    low = np.searchsorted(firsts[: max(1, nodes - 1)], numbers, side="right") - 1
+    low = places(firsts[: max(1, nodes - 1)], numbers) - 1
     pairs: Longs = np.stack([low, numbers - firsts[low] + low + 1], axis=1).astype(np.int64)
     return pairs
 
@@ -46,7 +47,7 @@ def ends_of(csr: Any) -> tuple["Longs", "Longs"]:
     return rows, csr.indices.astype(np.int64)
 
 
-def joined(graph: Any) -> "Longs":
+def joined(graph: "Graph") -> "Longs":
     """Return the numbers of the pairs that edges join, rising; loops join none."""
     sources, targets = ends_of(graph.csr)
     once = sources != targets if graph.directed else sources < targets
@@ -62,7 +63,7 @@ def draw_gaps(taken: "Longs", total: int, count: int, seed: int, purpose: int) -
     """
     drawn = draw_different(total - len(taken), count, seed, purpose)
     before = taken - np.arange(len(taken))
-    gaps: Longs = drawn + np.searchsorted(before, drawn, side="right")
+    gaps: Longs = drawn + places(before, drawn)
     return gaps
 
 
@@ -103,15 +104,14 @@ def forest(nodes: int, a: "Longs", b: "Longs") -> npt.NDArray[np.bool_]:
     chosen = np.zeros(len(a), np.bool_)
     edges = np.arange(len(a))
     while len(edges):
-        best = np.full(nodes, len(chosen))
-        np.minimum.at(best, a, edges)
-        np.minimum.at(best, b, edges)
-        trees = np.flatnonzero(best < len(chosen))
+        best = np.full(nodes, len(edges))
+        for ends in a, b:
+            np.minimum.at(best, ends, np.arange(len(edges)))
+        trees = np.flatnonzero(best < len(edges))
         taken = best[trees]
-        chosen[taken] = True
-        at = np.searchsorted(edges, taken)
+        chosen[edges[taken]] = True
         into = np.arange(nodes)
-        into[trees] = np.where(a[at] == trees, b[at], a[at])
+        into[trees] = np.where(a[taken] == trees, b[taken], a[taken])
         both = (into[into[trees]] == trees) & (trees < into[trees])  # took the same edge
         into[trees[both]] = trees[both]
         while ((further := into[into]) != into).any():
@@ -120,6 +120,14 @@ def forest(nodes: int, a: "Longs", b: "Longs") -> npt.NDArray[np.bool_]:
         left = a != b
         a, b, edges = a[left], b[left], edges[left]
     return chosen
+
+
+def places(rising: "Longs", values: "Longs") -> "Longs":
+    """Return how many are not above each value; looked for in order, since memory is slow."""
+    order = np.argsort(values)
+    places = np.empty(len(values), np.int64)
+    places[order] = np.searchsorted(rising, values[order], side="right")
+    return places
 
 
 def _first(nodes: int, low: "Longs") -> "Longs":

@@ -1,0 +1,60 @@
+"""ItemToVec: an item is known by those that share a session with it; skip-gram over sets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from firth.embedding import Embedding
+from firth.interactions import Interactions
+from firth.models.word2vec import Word2Vec
+
+
+@dataclass(frozen=True)
+class ItemToVec(Word2Vec):
+    """Item vectors from sessions: skip-gram with negative sampling, where company has no order.
+
+    This is `Word2Vec` with sessions as sentences, and with its hyper-parameters; others are only
+    the defaults of ``window`` and ``min_count``.
+
+    Parameters
+    ----------
+    window
+        Largest distance of company; each centre draws its own from 1 to this. With the default, the
+        widest there is, a session of some hundred items is seen as a whole by nearly all of them;
+        time goes with the square of the length of sessions then.
+    min_count
+        Items that occur fewer times are left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A hyper-parameter that is no number or out of its range.
+
+    References
+    ----------
+    Barkan and Koenigstein, "Item2vec: neural item embedding for collaborative filtering" (2016),
+    section 3.
+
+    Examples
+    --------
+    >>> baskets = [["tea", "milk", "sugar"], ["rum", "lime", "sugar"]] * 50
+    >>> ItemToVec(dim=8, epochs=2, threads=1).fit(baskets)
+    Embedding(5 keys, dim=8)
+    """
+
+    window: int = 10_000
+    min_count: int = 1
+
+    def fit(self, source: object, **options: Any) -> Embedding:
+        """Learn a vector for each item.
+
+        Parameters
+        ----------
+        source
+            `Interactions`: the items of each user are a session, in the order of times if there are
+            any. Or a `Corpus` or whatever `Corpus.read` takes, such as lists of names.
+        **options
+            As of `Word2Vec.fit`, also what it returns and raises.
+        """
+        if isinstance(source, Interactions):
+            source = source.sessions()
+        return super().fit(source, **options)

@@ -60,7 +60,7 @@ TABLES = [
     ({"biases": zeros(4, dtype=float)}, TypeError, "biases must be a float32 array, got float64"),
     ({"biases": zeros(8)[::2]}, ValueError, "biases must be C-contiguous"),
     ({"biases": read_only(4)}, ValueError, "biases must be writeable"),
-    ({"noise": zeros(4, 2)}, TypeError, "noise must be a uint32 array, got float32"),
+    ({"noise": zeros(4, 2)}, TypeError, "noise must be an uint32 array, got float32"),
     ({"noise": kernels.noise([1] * 5)}, ValueError, r"noise has shape \(5, 2\), expected \(4, 2\)"),
     ({"noise": kernels.noise([1] * 8)[::2]}, ValueError, "noise must be C-contiguous"),
     ({"noise": np.full((4, 2), 4, np.uint32)}, ValueError, "noise has item 4, expected items bel"),

@@ -95,14 +95,14 @@ def starts(*nodes):
 
 
 WRONG = [
-    ({"starts": [0, 1]}, TypeError, "starts must be a uint32 array, got list"),
-    ({"starts": np.array([0, 1])}, TypeError, "starts must be a uint32 array, got int64"),
+    ({"starts": [0, 1]}, TypeError, "starts must be an uint32 array, got list"),
+    ({"starts": np.array([0, 1])}, TypeError, "starts must be an uint32 array, got int64"),
     ({"starts": starts(0, 3)}, ValueError, r"starts\[1\] is 3, expected one of the 3 nodes"),
     ({"starts": starts(2**32 - 1)}, ValueError, r"starts\[0\] is 4294967295, expected one of"),
     ({"starts": starts([0, 1])}, ValueError, r"starts has shape \(1, 2\), expected \(any,\)"),
     ({"starts": np.uint32(1)}, ValueError, r"starts has shape \(\), expected"),
     ({"starts": starts(0, 1, 2, 0)[::2]}, ValueError, "starts must be C-contiguous"),
-    ({"starts": None}, TypeError, "starts must be a uint32 array, got NoneType"),
+    ({"starts": None}, TypeError, "starts must be an uint32 array, got NoneType"),
     ({"length": 0}, ValueError, "length=0 is not between 1 and 1048576"),
     ({"length": 2**20 + 1}, ValueError, "length=1048577 is not between 1 and 1048576"),
     ({"length": 3.0}, TypeError, "length must be an integer, got float"),

@@ -117,7 +117,7 @@ def typed(function: str, name: str, array: Any, dtype: Any, shapes: tuple[object
     if kind != dtype or isinstance(array, np.ma.MaskedArray):
         wanted = np.dtype(dtype).name  # dear to ask for, and needed in a message only
         what = type(array).__name__ if kind is None or kind == dtype else kind
-        a = "an" if wanted[0] in "aeio" else "a"  # a uint32
+        a = "an" if wanted[0] in "aeiou" else "a"
         raise TypeError(f"{function}: {name} must be {a} {wanted} array, got {what}")
     if not any(_fits(array.shape, shape) for shape in shapes):
         expected = " or ".join(str(shape).replace("None", "any") for shape in shapes)

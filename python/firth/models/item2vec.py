@@ -13,7 +13,7 @@ class ItemToVec(Word2Vec):
     """Item vectors from sessions: skip-gram with negative sampling, where company has no order.
 
     This is `Word2Vec` with sessions as sentences, and with its hyper-parameters; others are only
-    the defaults of ``window`` and ``min_count``.
+    the defaults of ``window``, ``sample`` and ``min_count``.
 
     Parameters
     ----------
@@ -23,6 +23,9 @@ class ItemToVec(Word2Vec):
         time goes with the square of the length of sessions then.
     min_count
         Items that occur fewer times are left out.
+    sample
+        About the frequency above which items are thinned out. 0 keeps all: where there are only
+        hundreds of items, most are above what is frequent for a word.
 
     Raises
     ------
@@ -43,6 +46,7 @@ class ItemToVec(Word2Vec):
 
     window: int = 10_000
     min_count: int = 1
+    sample: float = 0.0
 
     def fit(self, source: object, **options: Any) -> Embedding:
         """Learn a vector for each item.

@@ -1,13 +1,14 @@
 """Random walks and vectors of nodes: firth beside PecanPy, torch-cluster and node2vec.
 
-Usage: python bench/peers/graphs.py FOLDER [--graphs NAME ...] [--parts NAME ...] [--rounds R]
+Usage: python bench/peers/graphs.py [FOLDER] [--graphs NAME ...] [--parts NAME ...] [--rounds R]
            [--seeds S] [--walks W] [--length L] [--dim D] [--window W] [--bias P,Q ...] [--core C]
            [--models NAME ...] [--kept FOLDER] [--pecanpy PYTHON] [--torch PYTHON]
            [--node2vec PYTHON] [--save [TASK]]
 
-FOLDER has a folder for each graph: edges.tsv.gz ("node<TAB>node", whole numbers, undirected, each
-edge once) and, for classification, labels.tsv.gz ("node<TAB>label"). PYTHON is that of an
-environment with the peer. All run on one thread of one core; seconds are those of the processor.
+FOLDER, by default $FIRTH_DATA/graphs, has a folder for each graph: edges.tsv.gz ("node<TAB>node",
+whole numbers, undirected, each edge once) and, for classification, labels.tsv.gz
+("node<TAB>label"). PYTHON is that of an environment with the peer. All run on one thread of one
+core; seconds are those of the processor.
 
 walks: steps a second, all in turn, of walks that have been looked at: each step is an edge, and
 ways back, triangles and weights are as frequent with everybody. Peers' loops are timed after they
@@ -279,7 +280,8 @@ def pair(text):
 def arguments():
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    data = Path(os.environ.get("FIRTH_DATA", "data")) / "graphs"
+    parser.add_argument("folder", nargs="?", type=Path, default=data)
     parser.add_argument("--graphs", nargs="+", default=GRAPHS[:2], metavar="NAME")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--models", nargs="*", choices=MODELS, default=())
@@ -302,6 +304,9 @@ def arguments():
 def main():
     """Check, measure, print; write only if asked to."""
     options = arguments()
+    if not options.folder.is_dir():
+        print(f"there are no graphs in {options.folder}: nothing is measured")
+        return
     cores = pin(options.core)
     print(f"firth {firth.__version__}, one thread, CPU seconds")
     workers, versions = {}, {}

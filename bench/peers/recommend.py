@@ -1,12 +1,12 @@
 """Learning to recommend: firth's models beside implicit's BPR and ALS, on the same split.
 
-Usage: python bench/peers/recommend.py FOLDER [--parts NAME ...] [--models NAME ...] [--seeds S]
+Usage: python bench/peers/recommend.py [FOLDER] [--parts NAME ...] [--models NAME ...] [--seeds S]
            [--rounds R] [--dim D] [--epochs E] [--lr LR ...] [--reg REG] [--k K ...] [--core C]
            [--implicit PYTHON] [--save [TASK]]
 
-FOLDER has train.txt.gz and test.txt.gz: a user and the items that she has met on each line. PYTHON
-is that of an environment with implicit. All run on one thread of one core; seconds are those of
-the processor.
+FOLDER, by default $FIRTH_DATA/rec/ml-1m, has train.txt.gz and test.txt.gz: a user and the items that
+she has met on each line. PYTHON is that of an environment with implicit. All run on one thread of
+one core; seconds are those of the processor.
 
 epochs: seconds of an epoch of BPR with the same settings, in turn; it is a fit of several epochs
 less a fit of one. An epoch has as many samples as there are interactions. implicit draws items that
@@ -208,7 +208,8 @@ def told(title, figures):
 def arguments():
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    data = Path(os.environ.get("FIRTH_DATA", "data")) / "rec/ml-1m"
+    parser.add_argument("folder", nargs="?", type=Path, default=data)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--models", nargs="*", choices=MODELS, default=MODELS)
     parser.add_argument("--seeds", type=int, default=3)
@@ -228,6 +229,9 @@ def arguments():
 def main():
     """Check, measure, print; write only if asked to."""
     options = arguments()
+    if not options.folder.is_dir():
+        print(f"there are no ratings in {options.folder}: nothing is measured")
+        return
     cores = pin(options.core)
     print(f"firth {firth.__version__}, {options.folder.name}, one thread, CPU seconds")
     worker = Worker(options.implicit, "_recommend_peers.py") if options.implicit else None

@@ -160,9 +160,13 @@ def begun(
     return table
 
 
-def embedding_of(model: Any, graph: Any, vectors: Floats, losses: list[float]) -> Embedding:
-    """Return an embedding that says how it was trained."""
+def embedding_of(
+    model: Any, graph: Any, vectors: Floats, losses: list[float] | None = None
+) -> Embedding:
+    """Return an embedding that says how it was made, with losses where it was trained."""
     nodes, isolated = len(graph.keys), len(graph.isolated)
-    found = {"nodes": nodes, "entries": graph.csr.nnz, "isolated": isolated, "losses": losses}
+    found: dict[str, Any] = {"nodes": nodes, "entries": graph.csr.nnz, "isolated": isolated}
+    if losses is not None:
+        found["losses"] = losses
     metadata = {"model": type(model).__name__, **asdict(model), **found}
     return Embedding(graph.keys, vectors, None, metadata, check=False)

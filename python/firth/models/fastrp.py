@@ -1,6 +1,6 @@
 """FastRP: random rows and features of nodes, spread over the graph; no training."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from firth.embedding import Embedding
 from firth.models._features import at_length_one, checked_features, projected
 from firth.models._settings import choice, real, whole
 from firth.models._truncated_svd import solver
-from firth.models._walking import checked_graph
+from firth.models._walking import checked_graph, embedding_of
 
 _STREAM_PROJECTION = 8  # word number = row * columns + column
 
@@ -135,18 +135,16 @@ class FastRP:
         if known is not None:
             parts.append(self._learnt(linalg, adjacent, known, room, progress))
         vectors = np.concatenate([at_length_one(part) for part in parts], axis=1)
-        isolated = len(graph.isolated)
-        found = {"nodes": len(graph.keys), "entries": graph.csr.nnz, "isolated": isolated}
-        return Embedding(graph.keys, vectors, None, {"model": "FastRP", **asdict(self), **found})
+        return embedding_of(self, graph, vectors)
 
     def _room(self, known: Any, structure: Embedding | None) -> int:
         """Return how many numbers features have."""
         if structure is not None and not isinstance(structure, Embedding):
             kind = type(structure).__name__
             raise TypeError(f"FastRP: structure is {kind}, expected an Embedding")
+        if known is None and structure is not None:
+            raise ValueError("FastRP: structure without features leaves nothing to do")
         if known is None:
-            if structure is not None:
-                raise ValueError("FastRP: structure without features leaves nothing to do")
             return 0
         if structure is None:
             room = round(self.dim * self.feature_share)
@@ -192,11 +190,11 @@ class FastRP:
         else:
             rows = projected(linalg, known, room, self.seed, progress)
         loops = adjacent + eye_array(adjacent.shape[0], dtype=np.float32, format="csr")
-        root = 1 / np.sqrt(np.asarray(loops.sum(axis=1), np.float64).reshape(-1))
-        half = diags_array(root.astype(np.float32))
+        degrees = np.asarray(loops.sum(axis=1), np.float64).reshape(-1)
+        half = diags_array((degrees**-0.5).astype(np.float32))
         steps = (half @ loops @ half).tocsr()
-        total = rows.copy()
+        total = rows
         for _ in range(self.hops):
             rows = steps @ rows
-            total += rows
+            total = total + rows
         return total

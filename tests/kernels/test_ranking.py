@@ -73,7 +73,7 @@ def test_each_sample_is_drawn_as_the_oracle_draws_it(on, problem):
     users, items = told_apart(len(met), many)
     drawn = oracle.Samples(met, many, problem["noise"], problem["seed"], problem["epoch"])
     rule = {name: problem[name] for name in ("loss", "trials", "seed", "epoch", "noise")}
-    tries = 16 if problem["loss"] == "bpr" else problem["trials"]
+    tries = problem["trials"]
     for sample in range(min(rankings.pairs_of(problem), 12)):
         users[:] = 0
         matrix = rankings.matrix_of(problem)

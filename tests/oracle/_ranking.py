@@ -7,7 +7,7 @@ import numpy as np
 from oracle._draws import draw
 from oracle._negative_sampling import noise_word
 
-STREAM_RANKING, TRIES, DRAWS = 6, 16, 2**32
+STREAM_RANKING, DRAWS = 6, 2**32
 
 
 class Samples:
@@ -87,7 +87,7 @@ def ranking(
         for sample in batch:
             user, item = drawn.pair(sample)
             right, gradient, found = True, None, False
-            for trial, other in drawn.others(sample, TRIES if loss == "bpr" else trials):
+            for trial, other in drawn.others(sample, trials):
                 found = True
                 x = state.score(user, item) - state.score(user, other)
                 done["closest"] = min(done["closest"], abs(x), abs(x - 1) if loss == "warp" else 1)

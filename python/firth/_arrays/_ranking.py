@@ -18,7 +18,6 @@ from firth._random import STREAM_RANKING, draw
 
 WINDOW = 4096  # samples that are looked through for some that share no row
 TOGETHER = 256  # samples of warp that see one state, at most
-_TRIES = 16
 _FLOATS = 1 << 20  # of the rows that are tried together, about
 
 
@@ -120,12 +119,12 @@ class _Pass:
             self.blown_up = first if self.blown_up < 0 else min(first, self.blown_up)
         return self.xp.flatnonzero(fine)
 
-    def bpr(self, numbers: Any) -> Iterator[int]:
+    def bpr(self, numbers: Any, trials: int) -> Iterator[int]:
         """Train samples; yield how many are done."""
         xp = self.xp
         users, met = self.samples.pairs(numbers)
         others, waiting = xp.zeros(len(numbers), np.int64), xp.arange(len(numbers))
-        for trial in range(_TRIES):
+        for trial in range(trials):
             some = self.samples.others(numbers[waiting], users[waiting], xp.asarray([trial]))
             others[waiting], found = some[0][:, 0], some[1][:, 0]
             waiting = waiting[~found]
@@ -236,7 +235,7 @@ def ranking(
         while begin < last and run.blown_up < 0:
             end = min(last, (begin // WINDOW + 1) * WINDOW)
             numbers = xp.arange(begin, end, dtype=np.uint64)
-            for done in run.warp(numbers, trials) if loss else run.bpr(numbers):
+            for done in (run.warp if loss else run.bpr)(numbers, trials):
                 if progress is not None and time.monotonic() - told > 0.05:
                     told = time.monotonic()
                     progress(begin - first + done, run.loss)

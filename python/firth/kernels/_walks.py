@@ -108,12 +108,15 @@ def transitions(
     [0, 1073741824, 0]
     """
     name = "transitions"
+    if not isinstance(getattr(graph, "indptr", np.zeros(0)), np.ndarray):
+        raise TypeError(
+            f"{name}: graph must be on the host (see Transitions.to_device)"
+        )
     check_matrix(name, "graph", graph, np.float32)
     flag(name, "weighted", weighted)
     nodes, columns = graph.shape
     if nodes != columns:
         raise ValueError(f"{name}: graph is {nodes} x {columns}, expected as many rows as columns")
-    array_module(name, indptr=graph.indptr)
     indptr, indices, weights = graph.indptr, graph.indices.view(np.uint32), graph.data
     kinds = 1
     if types is not None:

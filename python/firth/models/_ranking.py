@@ -82,8 +82,8 @@ class Run:
         """Return the run that a model describes."""
         popular = model.negatives == "popular"
         noise = kernels.noise(x.item_counts, 1.0) if popular else None
-        if not hasattr(model, "trials"):
-            return cls(model, x, noise, "bpr", 1, 1.0)
+        if model.loss == "bpr":
+            return cls(model, x, noise, "bpr", getattr(model, "trials", 16), 1.0)
         most = max(math.log(max(x.shape[1] - 1, 1)), 1.0)  # of the loss of a rank
         return cls(model, x, noise, "warp", model.trials, 1 / most)
 

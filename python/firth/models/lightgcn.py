@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -85,6 +85,8 @@ class LightGCN:
     negatives: Literal["uniform", "popular"] = "uniform"
     seed: int = 1
     threads: int | None = None
+
+    loss: ClassVar[Literal["bpr", "warp"]] = "bpr"
 
     def __post_init__(self) -> None:
         ranking(self)

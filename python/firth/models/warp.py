@@ -1,7 +1,7 @@
 """WARP: what a user has met is to score above all else; the higher what does not, the more."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from firth.models._beginning import Callback
 from firth.models._ranking import fitted, ranking
@@ -74,6 +74,8 @@ class WARP:
     biases: bool = True
     seed: int = 1
     threads: int | None = None
+
+    loss: ClassVar[Literal["bpr", "warp"]] = "warp"
 
     def __post_init__(self) -> None:
         ranking(self)

@@ -1,5 +1,7 @@
 """Problems of ranking: what users have met, tables and rules that reach the kernel's corners."""
 
+import itertools
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -72,7 +74,7 @@ def run(problem, on, threads=1, cuts=(), **change):
             users, items, matrix_of(problem), biases=biases, noise=problem["noise"],
             part=part, threads=threads, **rule, **on,
         )
-        for part in zip(edges, edges[1:], strict=False)
+        for part in itertools.pairwise(edges)
     ]  # fmt: skip
     return (users, items, biases), done[0] if not cuts else done
 
@@ -86,8 +88,8 @@ def batches_of(problem, on):
     found = []
     for begin in range(0, pairs_of(problem), _ranking.WINDOW):
         window = range(begin, min(begin + _ranking.WINDOW, pairs_of(problem)))
-        rows = np.array([samples.pair(sample) for sample in window]) + [0, len(users)]
-        for ready in _ranking.rounds(np, rows):
+        pairs = np.array([samples.pair(sample) for sample in window])
+        for ready in _ranking.rounds(np, pairs + np.array([0, len(users)])):
             at = (ready + begin).tolist()
             cuts = range(0, len(at), _ranking.TOGETHER)
             found += [at[cut : cut + _ranking.TOGETHER] for cut in cuts]

@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from firth.learner import Learner
     from firth.models.bpr import BPR
     from firth.models.ease import EASE
+    from firth.models.fastrp import FastRP
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
     from firth.models.item2vec import ItemToVec
     from firth.models.lightgcn import LightGCN
+    from firth.models.line import LINE
     from firth.models.node2vec import DeepWalk, Node2Vec
     from firth.models.ppmi import PPMI
     from firth.models.warp import WARP
@@ -55,6 +57,7 @@ _HOMES = {
     "DeepWalk": "firth.models.node2vec",
     "EASE": "firth.models.ease",
     "Embedding": "firth.embedding",
+    "FastRP": "firth.models.fastrp",
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
@@ -62,6 +65,7 @@ _HOMES = {
     "Graph": "firth.graph",
     "Interactions": "firth.interactions",
     "ItemToVec": "firth.models.item2vec",
+    "LINE": "firth.models.line",
     "Learner": "firth.learner",
     "Node2Vec": "firth.models.node2vec",
     "LightGCN": "firth.models.lightgcn",
@@ -83,6 +87,7 @@ __all__ = [
     "BPR",
     "CSR",
     "EASE",
+    "LINE",
     "PPMI",
     "WARP",
     "Classifier",
@@ -90,6 +95,7 @@ __all__ = [
     "Counts",
     "DeepWalk",
     "Embedding",
+    "FastRP",
     "FastText",
     "FastTextClassifier",
     "FormatError",

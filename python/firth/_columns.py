@@ -44,7 +44,7 @@ class Names(NamedTuple):
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def pieces(source: Any, progress: bool | None = False, size: int = PIECE) -> Iterator[bytes]:
+def pieces(source: Any, progress: bool | None = False) -> Iterator[bytes]:
     """Yield the bytes of a path or an open file in pieces that end where lines do.
 
     ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` are decompressed, a mark of byte order is left out, and
@@ -52,7 +52,7 @@ def pieces(source: Any, progress: bool | None = False, size: int = PIECE) -> Ite
     """
     with Progress(progress, 0, "reading", "B") as bar:
         rest, first = b"", True
-        for piece in _raw(source, size):
+        for piece in _raw(source, PIECE):
             bar.update(len(piece))
             piece = piece.removeprefix(b"\xef\xbb\xbf") if first else piece
             first = False

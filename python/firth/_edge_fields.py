@@ -35,7 +35,6 @@ class Fields:
         self.delimiter, self.plainly = one, one == b" "
         if self.plainly:
             return
-        self.special = True
         self.table = bytes.maketrans(b" \t" + one, bytes([_SPACE, _TAB]) + b"\t")
         at = re.escape(one)
         blank = b" " if one == b"\t" else b"[ \t]"
@@ -55,11 +54,13 @@ class Fields:
         if self.plainly:
             return text
         if self.quoted and b'"' in text:  # lines with quotes are few, or it takes a while
+            self.special = True
             text = b"\n".join(
                 self._unquoted(line) if b'"' in line else line for line in text.split(b"\n")
             )
         if b" " in text or (b"\t" in text and self.delimiter != b"\t"):
             text = self.margins.sub(b"", text)
+            self.special = True
         one = self.delimiter
         if (
             one + one in text

@@ -166,15 +166,20 @@ def _merged(cells: Longs, weights: Any, twins: str) -> tuple[Longs, Any]:
         fresh = _fresh(cells)
         return (cells if bool(fresh.all()) else cells[fresh]), None
     order = np.argsort(cells, kind="stable" if twins == "first" else None)
-    fresh = _fresh(cells[order])
+    cells, weights = cells[order], weights[order]
+    fresh = _fresh(cells)
     if bool(fresh.all()):
-        return cells[order], weights[order]
-    if twins == "sum":  # the same, whatever their order was
-        order = np.lexsort((weights, cells))
-    cells, weights, firsts = cells[order], weights[order], np.flatnonzero(fresh)
+        return cells, weights
+    firsts = np.flatnonzero(fresh)
     if twins == "first":
         return cells[firsts], weights[firsts]
-    return cells[firsts], _REDUCED[twins].reduceat(weights.astype(np.float64), firsts)
+    weights = weights.astype(np.float64)
+    if twins == "sum":  # in the order of the weights: the same sum, whatever that of the edges is
+        sizes = np.diff(firsts, append=len(cells))
+        several = np.repeat(sizes > 1, sizes)
+        some = weights[several]
+        weights[several] = some[np.lexsort((some, cells[several]))]
+    return cells[firsts], _REDUCED[twins].reduceat(weights, firsts)
 
 
 def _fresh(cells: Longs) -> Any:

@@ -21,7 +21,7 @@ def linear_map(others: Floats, indptr: Longs, rows: Any, wanted: Floats) -> Doub
     if not known.any():
         raise ValueError("fold_in: nobody has met anything, so there is nothing to learn from")
     features: Doubles = _features(others, indptr, rows)[known]
-    gram: Doubles = features.T @ features
+    gram: Any = features.T @ features
     gram[np.diag_indices_from(gram)] += _RIDGE * float(np.trace(gram)) / len(gram) + 1e-30
     result: Doubles = np.linalg.solve(gram, features.T @ wanted[known].astype(np.float64))
     return result

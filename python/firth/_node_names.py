@@ -181,15 +181,29 @@ def _rows_of_numbers(columns: list[Longs]) -> tuple[list[str], list[Rows]]:
         place = np.cumsum(there, dtype=np.int64) - 1
         rows = [place[piece - least].astype(np.int32) for piece in pieces]
     else:
-        several = [np.unique(piece) for piece in pieces]
+        several = [_once(piece) for piece in pieces]
         while len(several) > 1:
-            several = [
-                np.unique(np.concatenate(several[i : i + 2])) for i in range(0, len(several), 2)
-            ]
+            several = [_once(np.concatenate(several[i : i + 2])) for i in range(0, len(several), 2)]
         numbers = several[0]
-        rows = [np.searchsorted(numbers, piece).astype(np.int32) for piece in pieces]
+        rows = [_found(numbers, piece) for piece in pieces]
     ends = np.cumsum([len(column) for column in columns])[:-1]
     return names_of(numbers), np.split(np.concatenate(rows), ends)
+
+
+def _once(numbers: Longs) -> Longs:
+    """Return numbers in order, each once; by sorting, since a table of them would be slow."""
+    numbers = np.sort(numbers)
+    fresh = np.ones(len(numbers), np.bool_)
+    np.not_equal(numbers[1:], numbers[:-1], out=fresh[1:])
+    return numbers[fresh]
+
+
+def _found(numbers: Longs, piece: Longs) -> Rows:
+    """Return the places of numbers among sorted ones; looked for in order, which caches like."""
+    order = np.argsort(piece)
+    rows = np.empty(len(piece), np.int32)
+    rows[order] = np.searchsorted(numbers, piece[order])
+    return rows
 
 
 def names_of(numbers: Longs) -> list[str]:

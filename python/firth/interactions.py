@@ -128,8 +128,8 @@ class Interactions:
             With one character, fields may stand in double quotes as in CSV.
         header
             Whether the first line names the columns. None: if columns are asked for by name, if it
-            has no number where rating or time are, or, where neither is asked for, if user and item
-            are no whole numbers there, but are in the second line.
+            has no number where rating or time are, or, where neither is asked for, if user or item
+            is no whole number there, but is in the second line.
         lists
             Whether lines are "user item item ...", of any lengths. None: if lines of white space
             have different lengths; then neither rating nor time can be asked for.

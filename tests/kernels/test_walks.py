@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import walking
 from firth import kernels
+from firth._arrays import _walks
 from matrices import csr_of
 
 
@@ -50,6 +51,21 @@ def test_walks_equal_the_oracle_at_a_hub(on):
             "restart": 0.0, "seed": 9, "first": 0,
         }  # fmt: skip
         assert walking.run(problem, on) == walking.define(problem)
+
+
+@pytest.mark.parametrize("restart", [0.0, 0.3])
+@pytest.mark.parametrize(("p", "q"), [(1.0, 1.0), (0.5, 3.0)])
+def test_walks_along_a_path_of_types_equal_the_oracle(on, p, q, restart):
+    """Restarts begin the path again, too."""
+    rng = np.random.default_rng(6)
+    problem = {
+        "nodes": 30, "edges": walking.edges(rng, 30, 0.4, False, [1.0, 2.0]), "weighted": True,
+        "types": np.arange(30) % 3, "path": [0, 1, 2, 1], "length": 14, "p": p, "q": q,
+        "starts": np.arange(30, dtype=np.uint32), "restart": restart, "seed": 5, "first": 0,
+    }  # fmt: skip
+    walks = walking.run(problem, on)
+    assert walks == walking.define(problem)
+    assert min(map(len, walks)) > 4
 
 
 @given(problem=walking.problems(), threads=st.integers(2, 3), data=st.data())
@@ -139,3 +155,10 @@ def test_progress_is_told_and_what_it_raises_stops(on):
         kernels.walks(graph, starts, length=500, p=0.3, q=3, progress=stop, threads=1, **on)
     assert 0 < told[-1] < 100_000
     assert told == sorted(told)
+
+
+@given(a=st.integers(0, 2**64 - 1), b=st.integers(0, 2**63))
+def test_the_upper_half_of_a_product_is_exact(a, b):
+    """What array code makes exact sums with; one unit too few would rarely show in a walk."""
+    found = _walks._high_product(np, np.array([a], np.uint64), np.array([b], np.uint64))
+    assert int(found[0]) == a * b >> 64

@@ -87,7 +87,7 @@ class _Pass:
     ) -> None:
         self.xp, self.samples = samples.xp, samples
         self.users, self.items, self.biases = users, items, biases
-        self.lr, self.decay = np.float32(lr), np.float32(lr) * np.float32(reg)
+        self.lr, self.decay = np.float32(lr), np.float32(min(lr * reg, 3e38))
         self.loss, self.trained, self.right, self.skipped, self.blown_up = 0.0, 0, 0, 0, -1
 
     def scores(self, users: Any, met: Any, others: Any) -> Any:

@@ -119,7 +119,7 @@ class _Walker:
         back = place_of(xp, self.indices, steps.begin, steps.degree, steps.before)
         one_by_share, there = steps.degree.astype(np.float64), xp.ones(len(back), bool)
         if self.weighted:
-            share = xp.where(back < 0, 0, self.shares(steps, xp.maximum(back, 0)))
+            share = xp.where(back < 0, xp.uint64(0), self.shares(steps, xp.maximum(back, 0)))
             there = share > 0
             one_by_share = 2.0**32 / xp.maximum(share, 1).astype(np.float64)
         strip = (2.0**32 * (extra / (one_by_share + extra))).astype(np.uint64)
@@ -174,7 +174,7 @@ class _Walker:
         masses = xp.asarray(self.bias.masses, np.uint64)
         kind = xp.where(node == lanes.before, 0, xp.where(self.is_near(lanes, node), 1, 2))
         sums = xp.cumsum(self.shares(lanes, edge) * masses[kind])  # modulo 2**64: differences hold
-        before = xp.where(ends > degree, sums[ends - degree - 1], 0)
+        before = xp.where(ends > degree, sums[ends - degree - 1], xp.uint64(0))
         x, y, _, _ = self.draw(step, trial.astype(np.uint64), steps.walk)
         left = _high_product(xp, x << xp.uint64(32) | y, sums[ends - 1] - before)
         passed = xp.cumsum(sums - before[owner] <= left[owner])

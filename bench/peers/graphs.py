@@ -80,11 +80,12 @@ def kinds(network, bias, workers):
 def walks(network, options, workers):
     """Return the steps a second of everybody, whose walks have been checked."""
     report = {}
+    several = network.starts(options.walks)
+    some = network.starts(-(-SAMPLE * options.walks // len(several)))[:SAMPLE]
     files = {}
-    for name, starts in (("all", network.starts(options.walks)), ("some", network.starts(1))):
+    for name, starts in (("all", several), ("some", some)):
         files[name] = network.folder / f"{network.name}-{name}.npy"
-        np.save(files[name], starts if name == "all" else starts[:SAMPLE])
-    several, some = (np.load(files[name]) for name in ("all", "some"))
+        np.save(files[name], starts)
     for title, weighted, p, q, peers in kinds(network, options.bias, workers):
         given = {"p": p, "q": q, "graph": network.arrays(weighted), "length": options.length}
         sample = of_firth(network, weighted, some, options.length, p, q)()

@@ -4,9 +4,9 @@ Usage: python bench/peers/recommend.py [FOLDER] [--parts NAME ...] [--models NAM
            [--rounds R] [--dim D] [--epochs E] [--lr LR ...] [--reg REG] [--k K ...] [--core C]
            [--implicit PYTHON] [--save [TASK]]
 
-FOLDER, by default $FIRTH_DATA/rec/ml-1m, has train.txt.gz and test.txt.gz: a user and the items that
-she has met on each line. PYTHON is that of an environment with implicit. All run on one thread of
-one core; seconds are those of the processor.
+FOLDER, by default $FIRTH_DATA/rec/ml-1m, has train.txt.gz and test.txt.gz: a user and the items
+that she has met on each line. PYTHON is that of an environment with implicit. All run on one thread
+of one core; seconds are those of the processor.
 
 epochs: seconds of an epoch of BPR with the same settings, in turn; it is a fit of several epochs
 less a fit of one. An epoch has as many samples as there are interactions. implicit draws items that

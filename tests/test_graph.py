@@ -117,19 +117,20 @@ def test_rows_are_in_the_order_of_numbers_or_else_of_texts(names, keys):
 
 def test_many_nodes_are_dealt_out_and_sorted():
     rng = np.random.default_rng(3)
-    pairs = np.stack([(400_000 * rng.random(1_200_000) ** 3), 4e5 * rng.random(1_200_000)], axis=1)
+    pairs = np.stack([(400_000 * rng.random(600_000) ** 3), 4e5 * rng.random(600_000)], axis=1)
     pairs = pairs.astype(np.int64) * 3
     graph = Graph(pairs)
-    assert same(graph, Graph(pairs * 10**12 // 10**12))
-    ids = np.searchsorted(np.unique(pairs), pairs)
+    assert graph.keys == sorted({str(one) for one in pairs.reshape(-1).tolist()}, key=int)
+    ids = np.searchsorted(np.array(graph.keys, np.int64), pairs)
     ids = ids[ids[:, 0] != ids[:, 1]]
-    numbers = np.unique(np.concatenate([ids, ids[:, ::-1]]) @ [2**32, 1])
+    numbers = np.sort(np.concatenate([ids, ids[:, ::-1]]) @ [2**32, 1])
+    numbers = numbers[np.diff(numbers, prepend=-1) > 0]
     rows = np.repeat(np.arange(len(graph)), graph.degrees)
     assert np.array_equal(rows * 2**32 + graph.csr.indices, numbers)
     far = Graph(pairs * 10**12)  # too far apart for a table of all numbers
     assert np.array_equal(far.csr.indices, graph.csr.indices)
     assert far.keys[1:] == [f"{key}000000000000" for key in graph.keys[1:]]
-    names = Graph(tuple(np.char.add("n", pairs[:200_000, i].astype(str)) for i in (0, 1)))
+    names = Graph(tuple(np.char.add("n", pairs[:100_000, i].astype(str)) for i in (0, 1)))
     assert names.keys == sorted(names.keys)
     assert len(names.keys) > 1 << 16
 

@@ -154,7 +154,8 @@ class _Lines:
             block, self.fresh = block.removeprefix(b"\xef\xbb\xbf"), False
         if not self.started:
             block = self._clean(block)
-            rows = [row for row in block.split(b"\n") if row.strip()][:2]
+            numbered = enumerate(block.split(b"\n"))
+            rows = [(number, row) for number, row in numbered if row.strip()][:2]
             if not rows:
                 self.first_line += block.count(b"\n")
                 return
@@ -192,27 +193,29 @@ class _Lines:
         line = self.first_line + text.count(b"\n", 0, at)
         raise FormatError(self.path, f"line {line}", f"at most {_LONGEST} bytes", "more")
 
-    def _start(self, block: bytes, rows: list[bytes]) -> bytes:
+    def _start(self, block: bytes, rows: list[tuple[int, bytes]]) -> bytes:
         """Find out how a file is written, from its first lines; return what is after a header."""
         self.started = True
+        first = rows[0][1]
         delimiter = self.layout.delimiter
         if delimiter is None:
-            delimiter = next((one for one in _SEPARATORS if one.encode() in rows[0].strip()), " ")
+            delimiter = next((one for one in _SEPARATORS if one.encode() in first.strip()), " ")
         self.fields.delimited(delimiter)
-        top, *more = [self._fields(row, at) for at, row in enumerate(rows)]
+        top, *more = [self._fields(row, number) for number, row in rows]
         header = self.layout.header
         if header is None:
-            header = bool(more) and (
+            alike = bool(more) and len(top) == len(more[0])
+            header = alike and (
                 (any(map(_is_number, more[0])) and not any(map(_is_number, top)))
                 or tuple(field.decode("latin-1").lower() for field in top[:2]) in _HEADERS
             )
         sample = more[0] if header and more else top
         if header:  # its line stays, empty
-            at = block.index(rows[0])
-            block = block[:at] + block[at + len(rows[0]) :]
+            at = block.index(first)
+            block = block[:at] + block[at + len(first) :]
         if header and not more:
             return block
-        if self.layout.weighted is None:
+        if self.layout.weighted is None and len(sample) >= 2:  # fewer are no edge
             self.columns = len(sample)
             weighted = len(sample) > 2 and _is_number(sample[2])
             if self.weighted not in (None, weighted):

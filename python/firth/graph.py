@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 class Graph:
     """Nodes and the edges between them, in compressed rows.
 
-    Nodes. Where all names are whole numbers as Python writes them, of up to 18 digits, rows are in
-    the order of the numbers, and there may be gaps; otherwise in the order of the names as text.
-    Names are texts: that of the number 7 is ``"7"``. So neither the order of the edges nor the form
-    in which they come changes a graph.
+    Nodes. Where all are whole numbers (given as numbers, or as texts of up to 18 digits as Python
+    writes them), rows are in the order of the numbers, and there may be gaps; otherwise in the
+    order of the names as text. Names are texts: that of the number 7 is ``"7"``. So neither the
+    order of the edges nor the form in which they come changes a graph.
 
     Edges. An edge that is given twice is one: without weights it counts once, with them as
     ``twins`` says. In an undirected graph, a-b and b-a are the same edge; a matrix has both, and

@@ -265,6 +265,7 @@ __global__ void __launch_bounds__(kWarp)
     const u64 other = __shfl_xor_sync(kWholeWarp, bad, way);
     bad = other < bad ? other : bad;
   }
+  __syncwarp();  // all have read what lane 0 writes
   if (lane() > 0) return;
   RankingOutcome& all = a.outcome[blockIdx.x];
   all.loss += done.loss;
@@ -288,7 +289,7 @@ Way way_of(const Ranking& a) {
          : dim <= 64  ? way<Team<8, 2>>(a)
          : dim <= 128 ? way<Team<16, 2>>(a)
          : dim <= 256 ? way<Team<32, 2>>(a)
-                      : way<Team<32, 4>>(a);
+                      : way<Team<32, 3>>(a);
 }
 
 }  // namespace

@@ -12,9 +12,9 @@
 namespace firth::cuda {
 namespace {
 
-constexpr int kWalkThreads = 128;
-constexpr int kAlone = 48;  // [?] trials of a step before its warp helps
-constexpr int kSector = 8;  // nodes that are written together: 32 bytes
+constexpr int kWalkThreads = 128, kBlocksEach = 7;  // of a multiprocessor: for more, walks of second order spill
+constexpr int kAlone = 48;                          // [?] trials of a step before its warp helps
+constexpr int kSector = 8;                          // nodes that are written together: 32 bytes
 
 struct alignas(16) FourNodes {
   u32 x[4];
@@ -180,7 +180,7 @@ __global__ void __launch_bounds__(kWalkThreads)
   walk<false>(a, next);
 }
 
-__global__ void __launch_bounds__(kWalkThreads)
+__global__ void __launch_bounds__(kWalkThreads, kBlocksEach)
     second_order_kernel(const __grid_constant__ Walks a, unsigned long long* next) {
   walk<true>(a, next);
 }

@@ -200,7 +200,7 @@ def test_any_bytes_give_a_graph_or_a_clear_error_however_they_are_cut(text, opti
         try:
             results.append(Graph.read(source, **options))
         except ValueError as error:
-            results.append(str(error).removeprefix("dribble").removeprefix("the file"))
+            results.append(type(error))
     one, other = results
     if isinstance(one, type):
         assert one is other

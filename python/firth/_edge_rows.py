@@ -12,8 +12,8 @@ from firth._backend import Longs
 from firth._node_names import Rows
 from firth.csr import CSR
 
-_STEP = 1 << 19  # edges that are looked at together
-_PILE = 1 << 19  # edges of a pile, if no row has more
+_STEP = 1 << 18  # edges that are looked at together
+_PILE = 1 << 18  # edges of a pile, if no row has more
 _MOST_BITS = 16  # rows are told apart by so many bits when piles are made up
 _COLUMN = 2**32 - 1  # a cell is row << 32 | column
 _REDUCED: dict[str, Any] = {"sum": np.add, "max": np.maximum, "min": np.minimum}

@@ -109,9 +109,7 @@ def transitions(
     """
     name = "transitions"
     if not isinstance(getattr(graph, "indptr", np.zeros(0)), np.ndarray):
-        raise TypeError(
-            f"{name}: graph must be on the host (see Transitions.to_device)"
-        )
+        raise TypeError(f"{name}: graph must be on the host (see Transitions.to_device)")
     check_matrix(name, "graph", graph, np.float32)
     flag(name, "weighted", weighted)
     nodes, columns = graph.shape

@@ -15,18 +15,6 @@ from firth.models._devices import device_arrays, expect_room
 from firth.models._plan import Plan
 from firth.models._training import check_finite
 
-# Centres of a block and negatives that they share on walks, as `_plan.QUALITY` has them for texts.
-# More negatives make up for fewer blocks: micro-F1 on BlogCatalog is .376 with 32, .387 with 64.
-# Walks are short texts, which want the whole learning rate.
-QUALITY = {"fast": (16, 32), "balanced": (16, 64), "careful": (8, 64)}
-
-# A walk comes back to where it was every few steps, so that a block of it has the same rows many
-# times, which take all its steps from one state: in blocks as long as for texts vectors of sparse
-# graphs grow and grow. This is how far a block may push a row, as learning rate x the pairs that a
-# node makes with itself. Cora's micro-F1 is .815 with it, .806 with a quarter more, .783 with twice
-# as much.
-WALK_PUSH = 0.2
-
 
 class Chunk(NamedTuple):
     """A corpus for ``kernels.negative_sampling``: sentences, or pairs where there are sources."""
@@ -83,10 +71,7 @@ class Course:
         weights: Doubles = counts.astype(np.float64) ** model.noise_exponent
         plan = Plan.of(model, model.lr, dim, kept, weights, None)
         if again is not None:
-            block, shared = QUALITY[model.quality]
-            push = model.lr * (model.window + 1) * max(again, 1e-9)  # of a centre, to its own node
-            block = max(1, min(block, plan.block, int(WALK_PUSH / push)))
-            plan = replace(plan, block=block, shared=shared)
+            plan = plan.on_walks(model, again)
         plan = replace(plan, rate=1.0)
         return cls(model, stream, plan, keep, kernels.noise(weights, 1), epochs)
 

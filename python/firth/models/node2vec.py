@@ -54,8 +54,11 @@ class Node2Vec:
     device
         "cpu", or "cuda": tables and graph are moved to the current CUDA device, which must have
         room for them, and walks are made there. Needs CuPy: firth[cuda12] or firth[cuda13].
-    seed, threads, quality, deterministic
+    seed, threads, deterministic
         As in `Word2Vec`.
+    quality
+        As in `Word2Vec`: "fast" (16 nodes of a walk share a state, and 32 negatives), "balanced"
+        (16 and 64) or "careful" (8 and 64); fewer nodes where walks come back often.
 
     Raises
     ------

@@ -117,7 +117,7 @@ class Plan:
         return replace(self, piece=piece, round=most // piece * piece)
 
     def on_walks(self, model: Any, again: float) -> Self:
-        """Return the plan with blocks for walks; ``again`` of a node's company is the node itself."""
+        """Return the plan with blocks for walks; ``again`` is the node's share of its company."""
         block, shared = WALK_QUALITY[model.quality]
         push = model.lr * (model.window + 1) * max(again, 1e-9)
         return replace(

@@ -69,3 +69,31 @@ def graph_of(nodes, pairs, directed=False):
     """Return a graph of so many nodes, with loops."""
     edges = np.array(sorted(pairs), np.int64).reshape(-1, 2)
     return Graph(edges, nodes=nodes, directed=directed, loops=True)
+
+
+def cells(graph):
+    """Return {(name, name): weight} of a graph's matrix, which must be sorted."""
+    found = {}
+    for row, key in enumerate(graph.keys):
+        begin, end = graph.csr.indptr[row : row + 2]
+        assert (np.diff(graph.csr.indices[begin:end]) > 0).all()
+        for column, weight in zip(
+            graph.csr.indices[begin:end].tolist(), graph.csr.data[begin:end], strict=True
+        ):
+            found[key, graph.keys[column]] = weight
+    assert graph.csr.indptr[-1] == len(graph.csr.indices) == len(graph.csr.data) == len(found)
+    return found
+
+
+def same(one, other):
+    """Return whether two graphs are equal, but for types."""
+    arrays = zip(
+        (one.csr.indptr, one.csr.indices, one.csr.data),
+        (other.csr.indptr, other.csr.indices, other.csr.data),
+        strict=True,
+    )
+    return (
+        one.keys == other.keys
+        and (one.directed, one.weighted) == (other.directed, other.weighted)
+        and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in arrays)
+    )

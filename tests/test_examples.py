@@ -96,7 +96,7 @@ def test_the_readmes_lines_run(tmp_path):
     program = [f"import os\nos.chdir({str(tmp_path)!r})", lines, shown]
     program += [going_on, gone_on, ngrams, made]
     walked = "print(len(walks), len(emb), split.test.positives.shape)"
-    recommended = "print(liked, items.shape, 50 in items.tolist())"
+    recommended = "print(liked, len({'50', '7'} & {liked.items[i] for i in items}), len(items))"
     program += [labels, predicted, nodes, walked, liked, recommended]
     program = "\n".join([*program, company, counted, search, shown, whole])
     done = subprocess.run(
@@ -108,7 +108,7 @@ def test_the_readmes_lines_run(tmp_path):
     size = "124 (2, 10)"
     made, counted = "False True <qu 24", "Embedding(124 keys, dim=100) True True"
     gone_on = "Embedding(124 keys, dim=100) Learner(Word2Vec, 124 words of 20000 tokens)"
-    nodes = ["8 40 (12, 2)", "@@"]
+    nodes = ["8 40 (12, 2)", "Recommender(30 users, 60 items, dim=32) 0 5"]
     said = [size, gone_on, made, "__label__sun 1.0", *nodes, counted, size, "True"]
     assert done.stdout.splitlines() == said, done.stderr
 

@@ -159,7 +159,7 @@ __device__ void bpr(const Ranking& a, i64 first, int count, int each, RankingOut
     const u64 number = static_cast<u64>(first + lane());
     mine = drawn(a, ranking_draw(a, number, 0));
     vain = has_met(a, mine.user, mine.other);
-    for (i64 trial = 1; vain && trial < kTries; ++trial) {
+    for (i64 trial = 1; vain && trial < a.trials; ++trial) {
       mine.other = other_item(a, ranking_draw(a, number, trial));
       vain = has_met(a, mine.user, mine.other);
     }

@@ -1,206 +1,155 @@
-"""What users have -> edges -> compressed rows: arrays, matrices, networkx, edge_index, Arrow."""
+"""What users have -> edges: pairs, columns, matrices, networkx, edge_index, Arrow."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
-from firth._backend import Longs
+from firth._edge_rows import Edges
+from firth._node_names import MOST_NODES, in_order, names_of, rows_of
 from firth.csr import CSR
 
-_MERGED: dict[str, Any] = {"sum": np.add, "max": np.maximum}
+_ENDS = ("sources", "targets")
 
 
-class Edges(NamedTuple):
-    """Edges by number, and the names that the numbers stand for.
-
-    Attributes
-    ----------
-    keys
-        The names of the nodes in row order.
-    sources, targets
-        (m,) int64 rows.
-    weights
-        (m,) float64, or None.
-    directed
-        What the source says of itself.
-    matrix
-        Whether both directions of undirected edges are there already.
-    """
-
-    keys: list[str]
-    sources: Longs
-    targets: Longs
-    weights: Any = None
-    directed: bool = False
-    matrix: bool = False
-
-
-def edges_of(name: str, source: Any, directed: bool | None) -> Edges:
+def edges_of(name: str, source: Any, weighted: bool | None) -> Edges:
     """Return the edges of anything that `firth.Graph` takes."""
     if isinstance(source, CSR):
-        return _of_matrix(name, source.indptr, source.indices, source.data, source.shape, directed)
+        return _of_matrix(name, source, source.shape)
     if hasattr(source, "tocsr"):
-        matrix = source.tocsr()
-        matrix.sum_duplicates()
-        return _of_matrix(name, matrix.indptr, matrix.indices, matrix.data, matrix.shape, directed)
+        return _of_matrix(name, source.tocsr(), source.shape)
     if hasattr(source, "edge_index"):
-        return _of_edge_index(
-            name,
-            source.edge_index,
-            getattr(source, "edge_weight", None),
-            getattr(source, "num_nodes", None),
-        )
+        weights = getattr(source, "edge_weight", None)
+        return _of_index(name, source.edge_index, weights, getattr(source, "num_nodes", None))
     if hasattr(source, "is_directed") and hasattr(source, "nodes") and hasattr(source, "edges"):
         return _of_networkx(name, source)
     if hasattr(source, "__arrow_c_stream__"):
-        return _of_arrow(name, source)
+        return of_arrow(name, source, weighted)
     if hasattr(source, "detach"):  # a tensor
-        return _of_edge_index(name, source, None, None)
-    if isinstance(source, tuple) and len(source) in (2, 3) and not _is_pair(source[0]):
-        return _of_columns(name, *source)
+        return _of_index(name, source, None, None)
+    if isinstance(source, tuple) and len(source) in (2, 3) and not _is_edge(source[0]):
+        return of_columns(name, *source)
     return _of_pairs(name, source)
 
 
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, (str, int, np.integer)) or (
-        isinstance(value, tuple) and len(value) in (2, 3)
-    )
+def _is_edge(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) in (2, 3)
 
 
 def _of_pairs(name: str, source: Any) -> Edges:
-    if isinstance(source, (str, bytes)):
-        raise TypeError(f"{name}: edges={source!r:.80} is text; Graph.read reads files")
+    if isinstance(source, (str, bytes, Mapping)) or not isinstance(source, Iterable):
+        hint = "; Graph.read reads files" if isinstance(source, str) else ""
+        kind = type(source).__name__
+        raise TypeError(f"{name}: edges is {kind}, expected pairs, arrays or a graph{hint}")
     if isinstance(source, np.ndarray):
         if source.ndim != 2 or source.shape[1] != 2:
-            raise ValueError(f"{name}: edges has shape {source.shape}, expected (edges, 2)")
-        return _of_columns(name, source[:, 0], source[:, 1])
-    try:
-        rows = list(source)
-    except TypeError:
-        kind = type(source).__name__
-        raise TypeError(f"{name}: edges is {kind}, expected pairs, arrays or a graph") from None
-    lengths = {len(row) if isinstance(row, (tuple, list, np.ndarray)) else 0 for row in rows}
-    if (rows and lengths - {2, 3}) or len(lengths) > 1:
-        place = next(
-            i
-            for i, row in enumerate(rows)
-            if not isinstance(row, (tuple, list, np.ndarray))
-            or len(row) != max(lengths & {2, 3}, default=2)
-        )
-        raise TypeError(f"{name}: edges[{place}]={rows[place]!r:.80} is not a pair of nodes")
-    if not rows:
-        return Edges([], np.zeros(0, np.int64), np.zeros(0, np.int64))
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return _of_columns(name, *columns)
+            raise ValueError(
+                f"{name}: edges has shape {source.shape}, expected (edges, 2), or a tuple of "
+                "sources and targets"
+            )
+        return of_columns(name, source[:, 0], source[:, 1])
+    rows = source if isinstance(source, (list, tuple)) else list(source)
+    width = len(rows[0]) if rows and _is_row(rows[0]) else 2
+    for at, row in enumerate(rows):
+        if not _is_row(row) or len(row) != width or width not in (2, 3):
+            expected = "a pair of nodes" if width != 3 else "two nodes and a weight"
+            raise TypeError(f"{name}: edges[{at}]={row!r:.80} is not {expected}")
+    return of_columns(name, *([row[i] for row in rows] for i in range(width)))
 
 
-def _of_columns(name: str, sources: Any, targets: Any, weights: Any = None) -> Edges:
-    ends = [
-        _column(name, label, column)
-        for label, column in (("sources", sources), ("targets", targets))
-    ]
-    if len(ends[0]) != len(ends[1]):
-        raise ValueError(f"{name}: {len(ends[0])} sources have {len(ends[1])} targets")
-    if (ends[0].dtype.kind == "i") != (ends[1].dtype.kind == "i"):
-        raise TypeError(f"{name}: sources and targets must both be whole numbers or both names")
-    names, rows = np.unique(np.concatenate(ends), return_inverse=True)
-    rows = rows.reshape(-1).astype(np.int64)
-    many = len(ends[0])
-    keys = [str(one) for one in names.tolist()]
-    return Edges(keys, rows[:many], rows[many:], _numbers(name, weights, many))
+def _is_row(row: Any) -> bool:
+    return isinstance(row, (tuple, list, np.ndarray))
 
 
-def _column(name: str, label: str, column: Any) -> Any:
-    array = np.asarray(column if hasattr(column, "dtype") else list(column))
-    if array.ndim != 1:
-        raise ValueError(f"{name}: {label} has shape {array.shape}, expected one dimension")
-    if array.size == 0:
-        return array.astype(np.int64)
-    if array.dtype.kind in "iu":
-        if array.dtype.kind == "u" and int(array.max()) > np.iinfo(np.int64).max:
-            raise ValueError(f"{name}: {label} has {array.max()}, expected at most 2**63 - 1")
-        return array.astype(np.int64)
-    if array.dtype.kind == "U" and (
-        hasattr(column, "dtype") or all(isinstance(one, str) for one in column)
-    ):
-        return array.astype(object)
-    if array.dtype.kind in "OT":
-        strange = next((one for one in array.tolist() if not isinstance(one, str)), None)
-        if strange is None:
-            return array.astype(object)
-        kind = type(strange).__name__
-    else:
-        kind = str(array.dtype)
-    raise TypeError(f"{name}: {label} has {kind}, expected whole numbers or names")
+def of_columns(name: str, sources: Any, targets: Any, weights: Any = None) -> Edges:
+    """Return the edges of two columns of nodes and, perhaps, one of weights."""
+    keys, (sources, targets) = rows_of(name, _ENDS, (sources, targets))
+    if len(sources) != len(targets):
+        raise ValueError(f"{name}: {len(sources)} sources have {len(targets)} targets")
+    return Edges(keys, sources, targets, _numbers(name, weights, len(sources)))
 
 
 def _numbers(name: str, weights: Any, many: int) -> Any:
     if weights is None:
         return None
-    array = np.asarray(weights)
-    if array.dtype.kind not in "iuf" or array.ndim != 1:
-        raise TypeError(f"{name}: weights is {array.ndim}-d {array.dtype}, expected numbers")
+    if isinstance(weights, str) or not isinstance(weights, Iterable):
+        raise TypeError(f"{name}: weights is {type(weights).__name__}, expected numbers")
+    if not hasattr(weights, "__array__") and not isinstance(weights, (list, tuple)):
+        weights = list(weights)
+    try:
+        array = np.asarray(weights)
+    except ValueError:  # of several lengths
+        raise TypeError(f"{name}: weights are rows of several lengths, expected numbers") from None
+    if array.shape == (many, 1):
+        array = array[:, 0]
+    if (array.size and array.dtype.kind not in "iuf") or array.ndim != 1:
+        raise TypeError(f"{name}: weights are {array.dtype} {array.shape}, expected ({many},)")
     if len(array) != many:
         raise ValueError(f"{name}: {len(array)} weights for {many} edges")
-    return array.astype(np.float64)
+    return array
 
 
-def _of_matrix(
-    name: str, indptr: Any, indices: Any, data: Any, shape: Any, directed: bool | None
-) -> Edges:
-    if shape[0] != shape[1]:
-        raise ValueError(f"{name}: the matrix is {shape[0]} x {shape[1]}, expected a square one")
-    if np.asarray(data).dtype.kind not in "iufb":
-        raise TypeError(f"{name}: the matrix has {np.asarray(data).dtype}, expected real numbers")
-    rows = np.repeat(np.arange(shape[0], dtype=np.int64), np.diff(indptr))
-    weights = np.asarray(data, np.float64)
+def _of_matrix(name: str, matrix: Any, shape: Any) -> Edges:
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"{name}: the matrix has shape {tuple(shape)}, expected a square one")
+    if shape[0] > MOST_NODES:
+        raise ValueError(f"{name}: {shape[0]} nodes, expected at most {MOST_NODES}")
+    weights = np.asarray(matrix.data)
+    if weights.dtype.kind not in "iufb":
+        raise TypeError(f"{name}: the matrix has {weights.dtype}, expected real numbers")
+    if weights.dtype.kind == "b":
+        weights = weights.astype(np.uint8)
+    if isinstance(matrix, CSR):
+        from firth.kernels._matrices import check_matrix
+
+        check_matrix(name, "edges", matrix, matrix.data.dtype)
+    rows = np.repeat(np.arange(shape[0], dtype=np.int32), np.diff(matrix.indptr))
+    keys = names_of(np.arange(shape[0]))
+    columns = np.asarray(matrix.indices).astype(np.int32, copy=False)
     alike = bool((weights == 1).all())
-    keys = [str(i) for i in range(shape[0])]
-    one_way = bool(directed)
-    return Edges(
-        keys, rows, np.asarray(indices, np.int64), None if alike else weights, one_way, True
-    )
+    return Edges(keys, rows, columns, None if alike else weights, None, "matrix")
 
 
 def _of_networkx(name: str, graph: Any) -> Edges:
     names = list(graph.nodes)
-    keys = [str(one) for one in names]
-    if len(set(keys)) < len(keys):
-        raise ValueError(f"{name}: two nodes of the graph have the same name as text")
-    if all(isinstance(one, int) and not isinstance(one, bool) for one in names):
-        order = sorted(range(len(names)), key=names.__getitem__)
-        names, keys = [names[i] for i in order], [keys[i] for i in order]
-    rows = {one: i for i, one in enumerate(names)}
-    ends, weights = [], []
+    whole = all(isinstance(one, (int, np.integer)) and not isinstance(one, bool) for one in names)
+    label = {one: one if whole else str(one) for one in names}
+    sources, targets, weights = [], [], []
     for a, b, weight in graph.edges(data="weight"):
-        ends.append((rows[a], rows[b]))
+        sources.append(label[a])
+        targets.append(label[b])
         weights.append(weight)
-    pairs = np.array(ends, np.int64).reshape(-1, 2)
+    columns = (sources, targets, list(label.values()))
+    keys, (rows, ends, _) = rows_of(name, (*_ENDS, "nodes"), columns)
+    if len(keys) < len(names):
+        raise ValueError(f"{name}: two nodes of the graph have the same name as text")
     given = [weight is not None for weight in weights]
-    if any(given) and not all(given):
-        a, b = ends[given.index(False)]
-        raise ValueError(
-            f"{name}: the edge from {keys[a]!r} to {keys[b]!r} has no weight, others do"
-        )
-    numbers = _numbers(name, np.array(weights, np.float64), len(ends)) if any(given) else None
-    return Edges(keys, pairs[:, 0], pairs[:, 1], numbers, bool(graph.is_directed()))
+    numbers = None
+    if any(given):
+        if not all(given):
+            at = given.index(False)
+            ends_of_it = f"{str(sources[at])!r:.80} to {str(targets[at])!r:.80}"
+            raise ValueError(f"{name}: the edge from {ends_of_it} has no weight, others do")
+        numbers = _numbers(name, weights, len(weights))
+    return Edges(keys, rows, ends, numbers, bool(graph.is_directed()))
 
 
-def _of_edge_index(name: str, index: Any, weights: Any, nodes: Any) -> Edges:
+def _of_index(name: str, index: Any, weights: Any, nodes: Any) -> Edges:
     pairs = _host(index)
     if pairs.ndim != 2 or pairs.shape[0] != 2 or pairs.dtype.kind not in "iu":
         raise ValueError(
             f"{name}: edge_index is {pairs.dtype} of shape {pairs.shape}, expected whole numbers "
             "(2, edges)"
         )
-    found = _of_columns(name, pairs[0], pairs[1], None if weights is None else _host(weights))
-    if nodes is None:
-        return found
-    numbers = np.array([int(key) for key in found.keys], np.int64)
-    if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < int(nodes):
-        raise ValueError(f"{name}: edge_index has a node not between 0 and {int(nodes) - 1}")
-    keys = [str(i) for i in range(int(nodes))]
-    return found._replace(keys=keys, sources=numbers[found.sources], targets=numbers[found.targets])
+    weights = None if weights is None else _host(weights)
+    most = max(int(pairs.max(initial=-1)) + 1, 0)
+    many = most if nodes is None else int(nodes)
+    if int(pairs.min(initial=0)) < 0 or most > many or many > MOST_NODES:
+        found = int(pairs.min(initial=0)) if int(pairs.min(initial=0)) < 0 else most - 1
+        raise ValueError(f"{name}: edge_index has node {found}, expected 0 to {many - 1}")
+    sources, targets = (row.astype(np.int32) for row in pairs)
+    numbers = _numbers(name, weights, pairs.shape[1])
+    return Edges(names_of(np.arange(many)), sources, targets, numbers, None, "index")
 
 
 def _host(tensor: Any) -> Any:
@@ -209,100 +158,60 @@ def _host(tensor: Any) -> Any:
     return np.asarray(tensor)
 
 
-def _of_arrow(name: str, table: Any) -> Edges:
+# ---- Arrow --------------------------------------------------------------------------------------
+
+
+def of_arrow(name: str, source: Any, weighted: bool | None) -> Edges:
+    """Return the edges of a table that speaks Arrow: two columns of nodes, a third of weights."""
     try:
-        import pyarrow
+        import pyarrow as pa
     except ImportError as error:
         raise ImportError(f"{name}: Arrow tables need pyarrow: pip install pyarrow") from error
-    columns = pyarrow.table(table).columns
-    if len(columns) < 2:
-        raise ValueError(f"{name}: the table has {len(columns)} columns, expected 2 or 3")
-    for number, column in enumerate(columns[:3]):
+    table = pa.table(source)
+    if table.num_columns < 2:
+        raise ValueError(f"{name}: the table has {table.num_columns} columns, expected 2 or 3")
+    wanted = 2 + (table.num_columns > 2 and weighted is not False)
+    columns = []
+    for at, label in enumerate(table.column_names[:wanted]):
+        column = table.column(at)
         if column.null_count:
-            raise ValueError(f"{name}: column {number} of the table has missing values")
-    return _of_columns(name, *(column.to_numpy() for column in columns[:3]))
+            at = column.is_null().to_numpy().argmax()
+            raise ValueError(f"{name}: column {label!r} of the table has no value in row {at}")
+        columns.append(column)
+    if wanted == 3:
+        kind = columns[2].type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            if weighted:
+                label = table.column_names[2]
+                raise TypeError(f"{name}: column {label!r} has {kind}, expected numbers as weights")
+            columns.pop()
+    values = columns[2].to_numpy() if len(columns) == 3 else None
+    if any(_is_text(column.type) for column in columns[:2]):
+        return _of_texts(name, table.column_names[:2], columns[:2], values)
+    return of_columns(name, columns[0].to_numpy(), columns[1].to_numpy(), values)
 
 
-def check_weights(name: str, found: Edges, keys: list[str]) -> None:
-    """Raise ValueError at the first weight that is none."""
-    if found.weights is None:
-        return
-    fine = (found.weights >= np.finfo(np.float32).tiny) & (
-        found.weights <= np.finfo(np.float32).max
-    )
-    if not fine.all():
-        place = int(fine.argmin())
-        ends = f"{keys[found.sources[place]]!r} to {keys[found.targets[place]]!r}"
-        raise ValueError(
-            f"{name}: the edge from {ends} has the weight {found.weights[place]}, expected a "
-            "positive finite float32"
-        )
+def _is_text(kind: Any) -> bool:
+    import pyarrow.types as is_
+
+    if is_.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(is_.is_string(kind) or is_.is_large_string(kind) or is_.is_string_view(kind))
 
 
-def compressed(
-    name: str,
-    found: Edges,
-    keys: list[str],
-    directed: bool,
-    weighted: bool,
-    loops: bool,
-    twins: str,
-) -> CSR:
-    """Return the rows of edges: sorted, without twins, both ways where they are undirected."""
-    nodes = len(keys)
-    a, b, weights = found.sources, found.targets, found.weights if weighted else None
-    if not loops and bool((a == b).any()):
-        stay = a != b
-        a, b = a[stay], b[stay]
-        weights = None if weights is None else weights[stay]
-    if not (directed or found.matrix):
-        a, b = np.minimum(a, b), np.maximum(a, b)
-    cells, weights = _merged(a * np.int64(nodes) + b, weights, twins)
-    del a, b
-    if not directed:
-        rows, columns = cells // nodes, cells % nodes
-        turned = columns * np.int64(nodes) + rows
-        if found.matrix:
-            _check_symmetric(name, cells, turned, weights, nodes, keys)
-        else:
-            apart = rows != columns
-            cells = np.concatenate([cells, turned[apart]])
-            if weights is not None:
-                weights = np.concatenate([weights, weights[apart]])
-            del rows, columns, turned, apart
-            cells, weights = _merged(cells, weights, twins)
-    indptr = np.searchsorted(cells, np.arange(nodes + 1, dtype=np.int64) * nodes)
-    indices = (cells % nodes).astype(np.int32)
-    data = np.ones(len(cells), np.float32) if weights is None else weights.astype(np.float32)
-    return CSR(indptr.astype(np.int64), indices, data)
+def _of_texts(name: str, labels: list[str], columns: list[Any], weights: Any) -> Edges:
+    import pyarrow as pa
 
-
-def _merged(cells: Longs, weights: Any, twins: str) -> tuple[Longs, Any]:
-    """Return cells in order, each once."""
-    if weights is None:
-        cells = np.sort(cells)
-        fresh = np.ones(len(cells), bool)
-        np.not_equal(cells[1:], cells[:-1], out=fresh[1:])
-        return (cells if bool(fresh.all()) else cells[fresh]), None
-    order = np.argsort(cells, kind="stable")
-    cells, weights = cells[order], weights[order]
-    firsts = np.flatnonzero(np.concatenate([[True], cells[1:] != cells[:-1]])[: len(cells)])
-    if len(firsts) == len(cells):
-        return cells, weights
-    kept = weights[firsts] if twins == "first" else _MERGED[twins].reduceat(weights, firsts)
-    return cells[firsts], kept
-
-
-def _check_symmetric(
-    name: str, cells: Longs, turned: Longs, weights: Any, nodes: int, keys: list[str]
-) -> None:
-    order = np.argsort(turned)
-    same = turned[order] == cells
-    if weights is not None:
-        same &= weights[order] == weights
-    if not bool(same.all()):
-        a, b = divmod(int(cells[int(same.argmin())]), nodes)
-        raise ValueError(
-            f"{name}: the matrix is not symmetric between {keys[a]!r} and {keys[b]!r}; expected "
-            "directed=True or a symmetric one"
-        )
+    for label, column in zip(labels, columns, strict=True):
+        if not _is_text(column.type):
+            raise TypeError(f"{name}: column {label!r} has {column.type}, expected names as beside")
+    chunks = [chunk for column in columns for chunk in column.cast(pa.large_string()).chunks]
+    texts = pa.chunked_array(chunks, pa.large_string()).dictionary_encode().unify_dictionaries()
+    names = texts.chunk(0).dictionary.to_pylist() if texts.num_chunks else []
+    ids = [chunk.indices.to_numpy() for chunk in texts.chunks] or [np.zeros(0, np.int32)]
+    if "" in names:
+        at = int((np.concatenate(ids) == names.index("")).argmax()) % len(columns[0])
+        raise ValueError(f"{name}: the table has an empty name in row {at}")
+    keys, rows = in_order(names, np.concatenate(ids))
+    many = len(columns[0])
+    return Edges(keys, rows[:many], rows[many:], _numbers(name, weights, many))

@@ -2,50 +2,57 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from firth import kernels
+from firth import _node_names
 from firth._backend import Ids, Longs
-from firth._edges import Edges, check_weights, compressed, edges_of
-from firth._vectors import checked_keys, index_of
+from firth._edge_rows import check_symmetric, entries
+from firth._edges import edges_of
+from firth._graph_parts import Rule, Twins, parts_of
 from firth.csr import CSR
-from firth.kernels._arguments import flag, one_of, whole
+from firth.kernels._matrices import check_matrix
 
-Twins = Literal["sum", "max", "first"]
-_MOST_NODES = 2**31 - 1  # columns are int32
+if TYPE_CHECKING:
+    from firth.corpus import Corpus
 
 
 class Graph:
     """Nodes and the edges between them, in compressed rows.
 
-    Nodes. Where all names are whole numbers, the rows are in their order, gaps left out; names in a
-    file otherwise come by degree, then by bytes, and names in arrays in their order as text.
+    Nodes. Where all are whole numbers (given as numbers, or as texts of up to 18 digits as Python
+    writes them), rows are in the order of the numbers, and there may be gaps; otherwise in the
+    order of the names as text. Names are texts: that of the number 7 is ``"7"``. So neither the
+    order of the edges nor the form in which they come changes a graph.
 
-    Edges. An edge given twice is one: without weights it counts once, with them as ``twins`` says.
-    In an undirected graph, a-b and b-a are the same edge; in a matrix the two must be equal.
-    Self-loops are left out unless ``loops``.
+    Edges. An edge that is given twice is one: without weights it counts once, with them as
+    ``twins`` says. In an undirected graph, a-b and b-a are the same edge; a matrix has both, and
+    they must be equal; an ``edge_index`` has one or both, which must be equal, too. Self-loops are
+    left out unless ``loops``, but their nodes stay.
 
     Parameters
     ----------
     edges
         One of
 
-        - (m, 2) whole numbers or names, or a sequence of pairs;
-        - ``(sources, targets)`` or ``(sources, targets, weights)``, each (m,);
-        - a sparse matrix of SciPy or a square `CSR`, entries of which are weights;
+        - (m, 2) whole numbers or names, or pairs, or triples that end with a weight;
+        - ``(sources, targets)`` or ``(sources, targets, weights)``, a tuple of columns (m,);
+        - a sparse matrix of SciPy or a square `CSR`, whose entries are weights, unless all are 1;
         - a graph of networkx, whose edges' ``weight`` are their weights;
-        - data of PyTorch Geometric (``edge_index``, ``edge_weight``, ``num_nodes``), or a (2, m)
-          tensor of it;
-        - a table that speaks Arrow (``__arrow_c_stream__``): two columns, a third one is weights.
+        - data of PyTorch Geometric (``edge_index``, ``edge_weight``, ``num_nodes``), or its
+          (2, m) tensor;
+        - a table that speaks Arrow (``__arrow_c_stream__``) with two columns of nodes; if a third
+          one has numbers, they are weights. It needs pyarrow.
     directed
-        Whether an edge leads one way only; None: as networkx or a matrix has it, else False.
+        Whether an edge leads one way only; None: as networkx has it, otherwise False.
     weighted
         Whether weights are used; None: if there are any.
     nodes
-        Names of further nodes, or how many nodes 0, 1, ... there are.
+        Names or numbers of all nodes in row order, also of such without edges; what edges have
+        beside them comes after. For a matrix or ``edge_index``, names of its rows. Or a number n:
+        the nodes are 0 to n - 1.
     types
         As for :meth:`with_types`.
     loops
@@ -54,10 +61,23 @@ class Graph:
         Weights of an edge that is given several times are added up ("sum"), or the greatest
         ("max") or first one ("first") is taken.
 
+    Attributes
+    ----------
+    csr
+        (nodes, nodes) `CSR`, float32: row v has the edges from v, in both directions if the graph
+        is undirected. Read-only; all ones if there are no weights.
+    directed, weighted
+        As above.
+    types
+        (nodes,) uint32, or None: numbers in ``type_names``.
+    type_names
+        The types in order.
+
     Raises
     ------
     ValueError
-        There is no node, or a weight is negative, 0, NaN or infinite: it is named.
+        There is no node; a weight is negative, 0, NaN or infinite: its edge is named; a matrix is
+        not symmetric; nodes have other edges than they should.
     TypeError
         Edges of another kind.
 
@@ -68,7 +88,15 @@ class Graph:
     Graph(3 nodes, 2 edges)
     >>> graph.keys, graph.neighbours("bob"), graph.degrees.tolist()
     (['ann', 'bob', 'cid'], ['ann', 'cid'], [1, 2, 1])
+    >>> Graph([(3, 20, 0.5), (20, 100, 1.5), (3, 20, 1)]).csr.data.tolist()
+    [1.5, 1.5, 1.5, 1.5]
     """
+
+    csr: CSR
+    directed: bool
+    weighted: bool
+    types: Ids | None
+    type_names: list[str]
 
     def __init__(
         self,
@@ -76,72 +104,84 @@ class Graph:
         *,
         directed: bool | None = None,
         weighted: bool | None = None,
-        nodes: int | Sequence[str] | None = None,
-        types: Mapping[str, Any] | npt.ArrayLike | None = None,
+        nodes: int | Sequence[str] | Sequence[int] | None = None,
+        types: Mapping[Any, Any] | npt.ArrayLike | None = None,
         loops: bool = False,
         twins: Twins = "sum",
     ) -> None:
-        name = "Graph"
-        one_of(name, "twins", twins, ("sum", "max", "first"))
-        flag(name, "loops", loops)
-        for label, value in (("directed", directed), ("weighted", weighted)):
-            if value is not None:
-                flag(name, label, value)
-        found = edges if isinstance(edges, Edges) else edges_of(name, edges, directed)
-        keys, found = _with_nodes(name, found, nodes)
-        if not keys:
-            raise ValueError(f"{name}: the graph is empty, expected at least one node")
-        if len(keys) > _MOST_NODES:
-            raise ValueError(f"{name}: {len(keys)} nodes, expected at most {_MOST_NODES}")
-        if weighted and found.weights is None:
-            raise ValueError(f"{name}: weighted=True, but the edges have no weights")
-        check_weights(name, found, keys)
-        self.directed = bool(found.directed) if directed is None else bool(directed)
-        self.weighted = found.weights is not None and weighted is not False
-        self._keys = keys
-        csr = compressed(name, found, keys, self.directed, self.weighted, loops, twins)
-        for array in (csr.indptr, csr.indices, csr.data):
-            array.flags.writeable = False
-        self.csr = csr
-        self.types: Ids | None = None
-        self.type_names: list[str] = []
+        rule = Rule("Graph", directed, weighted, nodes, loops, twins)
+        self._set(*parts_of(edges_of("Graph", edges, weighted), rule))
         if types is not None:
-            self.types, self.type_names = _checked_types(name, types, keys)
+            self.types, self.type_names = _node_names.types_of("Graph", types, self._keys)
+
+    def _set(
+        self,
+        keys: list[str],
+        csr: CSR,
+        directed: bool,
+        weighted: bool,
+        types: Ids | None = None,
+        type_names: Sequence[str] = (),
+    ) -> None:
+        for array in (csr.indptr, csr.indices, csr.data, types):
+            if array is not None:
+                array.flags.writeable = False
+        self._keys, self.csr, self.directed, self.weighted = keys, csr, directed, weighted
+        self.types, self.type_names = types, list(type_names)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return self._keys, self.csr, self.directed, self.weighted, self.types, self.type_names
+
+    @classmethod
+    def _of(cls, *parts: Any) -> Self:
+        """Return a graph of parts that were a graph's."""
+        graph = cls.__new__(cls)
+        graph._set(*parts)
+        return graph
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self)._of, self._parts()
 
     @classmethod
     def read(
         cls,
         source: Any,
         *,
-        directed: bool = False,
+        directed: bool | None = None,
         weighted: bool | None = None,
         delimiter: str | None = None,
         header: bool | None = None,
         comment: str | None = "#",
+        nodes: int | Sequence[str] | Sequence[int] | None = None,
         loops: bool = False,
         twins: Twins = "sum",
         progress: bool | None = False,
     ) -> Self:
         r"""Read an edge list: a line for each edge, with two nodes and, perhaps, a weight.
 
+        Lines of white space are left out. Nothing is kept but the nodes of each edge and its
+        weight, 8 bytes each, and the names.
+
         Parameters
         ----------
         source
-            A path (also ``.gz``, ``.bz2``, ``.xz``, ``.zst``; ``.parquet`` needs pyarrow), several
-            paths, or an open file.
-        directed, loops, twins
+            A path (also ``.gz``, ``.bz2``, ``.xz``, ``.zst``; ``"-"`` is the standard input;
+            ``.parquet`` needs pyarrow), a list of paths, or an open file.
+        directed, nodes, loops, twins
             As for `Graph`.
         weighted
-            Whether the third column is weights; None: if it has numbers. Further columns are left
-            out.
+            Whether the third column is weights, and further ones are left out; None: if it has
+            numbers, and then all lines of a file must have as many columns as the first.
         delimiter
-            What separates columns: a character, or None for white space, unless the first line has
-            tabs, commas or semicolons. Where it is none of white space, names may have spaces.
+            What separates columns: a character, or a space for any white space. None: a tab, comma
+            or semicolon, if the first line has one, or else white space. Unless it is white space,
+            names may have spaces within, and quotes around them where it is a comma or semicolon.
         header
-            Whether the first line names the columns; None: if it has no numbers where the second
-            line has some.
+            Whether the first line names the columns; None: if it has no number where the second
+            line has some, or begins with source and target, src and dst, head and tail, or node1
+            and node2.
         comment
-            Lines that begin with this are left out.
+            Lines that begin with this are left out; None: no line is.
         progress
             Whether to show a bar on stderr; None shows it if that is a terminal.
 
@@ -152,9 +192,13 @@ class Graph:
         Raises
         ------
         FormatError
-            A line has too few columns, or a weight that is no number; or a compressed file is
-            damaged.
-        ValueError
+            A line has too few columns, a weight that is no number, or more than a MiB; or a file
+            is no text, or damaged.
+        FileNotFoundError, IsADirectoryError, PermissionError
+            As opening the file does.
+        ImportError
+            A ``.zst`` file needs the extra ``firth[zstd]``, a ``.parquet`` file pyarrow.
+        ValueError, TypeError
             As for `Graph`.
 
         Examples
@@ -163,17 +207,11 @@ class Graph:
         >>> Graph.read(io.BytesIO(b"# a path\n1 2\n2 3\n"))
         Graph(3 nodes, 2 edges)
         """
-        from firth._edge_lists import read_edges
+        from firth._edge_lists import Layout, read_edges
 
-        found = read_edges(
-            source,
-            weighted=weighted,
-            delimiter=delimiter,
-            header=header,
-            comment=comment,
-            progress=progress,
-        )
-        return cls(found, directed=directed, weighted=weighted, loops=loops, twins=twins)
+        rule = Rule("Graph.read", directed, weighted, nodes, loops, twins)
+        layout = Layout(weighted, delimiter, header, comment)
+        return cls._of(*parts_of(read_edges(rule.function, source, layout, progress), rule))
 
     # ---- what it holds --------------------------------------------------------------------------
 
@@ -185,29 +223,26 @@ class Graph:
     @cached_property
     def index(self) -> dict[str, int]:
         """The row of each name; not to be changed."""
-        return index_of(self._keys)
+        return dict(zip(self._keys, range(len(self._keys)), strict=True))
 
     @property
     def edges(self) -> int:
         """How many edges there are; an undirected one counts once."""
-        if self.directed:
-            return self.csr.nnz
-        return (self.csr.nnz + self._loops) // 2
+        return self.csr.nnz if self.directed else (self.csr.nnz + self._loops) // 2
 
     @cached_property
     def _loops(self) -> int:
-        rows = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.csr.indptr))
-        return int((rows == self.csr.indices).sum())
+        return sum(int((rows == columns).sum()) for rows, columns, _ in entries(self.csr))
 
     @property
     def degrees(self) -> Longs:
-        """How many edges leave each node (nodes,)."""
+        """How many edges leave each node (nodes,) int64; a loop counts once."""
         found: Longs = np.diff(self.csr.indptr)
         return found
 
     @property
     def isolated(self) -> Longs:
-        """The rows of nodes without any edge, in or out."""
+        """The rows of nodes without any edge, in or out, int64."""
         alone = self.degrees == 0
         if self.directed:
             alone[self.csr.indices] = False
@@ -218,61 +253,90 @@ class Graph:
         return len(self._keys)
 
     def __contains__(self, key: object) -> bool:
-        return key in self.index
+        return _named(key) in self.index
 
     def __repr__(self) -> str:
         kinds = ["directed"] * self.directed + ["weighted"] * self.weighted
+        kinds += [f"{len(self.type_names)} types"] * (self.types is not None)
         more = "".join(f", {kind}" for kind in kinds)
         return f"Graph({len(self)} nodes, {self.edges} edges{more})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _restored, (
-            self._keys,
-            self.csr,
-            self.directed,
-            self.weighted,
-            self.types,
-            self.type_names,
-        )
-
-    def row(self, key: str) -> int:
-        """Return the row of a node.
+    def row(self, key: str | int) -> int:
+        """Return the row of a node, by its name, or by its number where that is its name.
 
         Raises
         ------
         KeyError
             Names the node that is unknown.
         """
-        return self.index[key]
+        try:
+            return self.index[_named(key)]
+        except (KeyError, TypeError):
+            raise KeyError(f"Graph: {key!r:.80} is not one of the {len(self)} nodes") from None
 
-    def neighbours(self, key: str) -> list[str]:
-        """Return the nodes that edges lead to from a node."""
+    def neighbours(self, key: str | int) -> list[str]:
+        """Return the nodes that edges lead to from a node, in row order."""
         row = self.row(key)
         return [self._keys[i] for i in self.csr.indices[slice(*self.csr.indptr[row : row + 2])]]
 
-    def with_types(self, types: Mapping[str, Any] | npt.ArrayLike) -> "Graph":
+    def pairs(self) -> Longs:
+        """Return edges as rows (edges, 2) int64, an undirected one once, the lower row first."""
+        found = np.empty((self.edges, 2), np.int64)
+        at = 0
+        for rows, columns, _ in entries(self.csr):
+            once = np.ones(len(rows), np.bool_) if self.directed else rows <= columns
+            last = at + int(once.sum())
+            found[at:last, 0], found[at:last, 1] = rows[once], columns[once]
+            at = last
+        return found
+
+    # ---- other graphs of the same nodes ---------------------------------------------------------
+
+    def with_types(self, types: Mapping[Any, Any] | npt.ArrayLike) -> Self:
         """Return the graph with a type for each node, for walks along a path of types.
 
         Parameters
         ----------
         types
-            A mapping from each node's name to its type, or one type for each node, in row order.
-            Types are any text or numbers; ``type_names`` has them in order.
+            A mapping from the name of each node to its type, or a type for each node, in row order.
+            Types are texts or numbers; ``type_names`` has them in the order that names have.
+
+        Raises
+        ------
+        ValueError
+            A node has no type, or the mapping has one that the graph has not.
+
+        Examples
+        --------
+        >>> graph = Graph([("ann", "x"), ("bob", "x")])
+        >>> graph = graph.with_types({"ann": "author", "bob": "author", "x": "paper"})
+        >>> graph.types.tolist(), graph.type_names
+        ([0, 0, 1], ['author', 'paper'])
         """
-        found, names = _checked_types("Graph.with_types", types, self._keys)
-        return _restored(self._keys, self.csr, self.directed, self.weighted, found, names)
+        found = _node_names.types_of("Graph.with_types", types, self._keys)
+        return self._of(*self._parts()[:4], *found)
 
-    def with_csr(self, csr: CSR) -> "Graph":
-        """Return a graph of the same nodes with other edges, both ways where undirected."""
-        return _restored(
-            self._keys, csr, self.directed, self.weighted, self.types, self.type_names
-        )
+    def with_csr(self, csr: CSR) -> Self:
+        """Return a graph of the same nodes, with other edges.
 
-    def pairs(self) -> Longs:
-        """Return the edges as rows (edges, 2), an undirected one once, the lower row first."""
-        rows = np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.csr.indptr))
-        found = np.stack([rows, self.csr.indices.astype(np.int64)], axis=1)
-        return found if self.directed else found[found[:, 0] <= found[:, 1]]
+        Parameters
+        ----------
+        csr
+            (nodes, nodes) float32; symmetric if the graph is undirected. It becomes read-only.
+
+        Raises
+        ------
+        ValueError, TypeError
+            It is not that.
+        """
+        name = "Graph.with_csr"
+        check_matrix(name, "csr", csr, np.float32)
+        if csr.shape != self.csr.shape:
+            raise ValueError(f"{name}: csr has shape {csr.shape}, expected {self.csr.shape}")
+        if not self.directed:
+            check_symmetric(name, csr, self._keys)
+        weighted = self.weighted or bool((csr.data != 1).any())
+        return self._of(self._keys, csr, self.directed, weighted, self.types, self.type_names)
 
     # ---- walks ----------------------------------------------------------------------------------
 
@@ -287,10 +351,11 @@ class Graph:
         metapath: Sequence[str] | None = None,
         seed: int = 1,
         threads: int | None = None,
-    ) -> Any:
+    ) -> "Corpus":
         """Return random walks as a corpus, 4 bytes for each node of them.
 
-        Models walk by themselves and do not keep what they walked; this is for looking at it.
+        Models walk by themselves and do not keep what they walked; this is for looking at it, or
+        for other models of text.
 
         Parameters
         ----------
@@ -304,101 +369,25 @@ class Graph:
         Returns
         -------
         Corpus
-            A sentence for each walk; its words are the nodes, in row order.
+            A sentence for each walk; its words are the nodes that were visited, most often visited
+            first, as in all texts.
+
+        Raises
+        ------
+        ValueError
+            No walk can begin, or an argument is out of its range.
 
         Examples
         --------
         >>> corpus = Graph([("ann", "bob")]).walks(1, 4)
-        >>> [corpus.vocabulary.words[i] for i in corpus.ids[:4]]
-        ['ann', 'bob', 'ann', 'bob']
+        >>> corpus.sentence(0), corpus.sentence(1)
+        (['ann', 'bob', 'ann', 'bob'], ['bob', 'ann', 'bob', 'ann'])
         """
-        from firth.corpus import Corpus
-        from firth.vocabulary import Vocabulary
+        from firth._graph_walks import walked
 
-        name = "Graph.walks"
-        walks = whole(name, "walks", walks, 1, 2**31 - 1)
-        path = None if metapath is None else self._path(name, metapath)
-        types = None if path is None else self.types
-        transitions = kernels.transitions(self.csr, weighted=self.weighted, types=types)
-        begins = np.ones(len(self), bool) if path is None or types is None else types == path[0]
-        starts = np.flatnonzero(begins & (self.degrees > 0)).astype(np.uint32)
-        found = kernels.walks(
-            transitions,
-            np.tile(starts, walks),
-            length=length,
-            p=p,
-            q=q,
-            restart=restart,
-            path=path,
-            seed=seed,
-            threads=threads,
-        )
-        counts = np.bincount(found.ids, minlength=len(self)).astype(np.int64)
-        return Corpus(found.ids, found.offsets, Vocabulary._trusted(self._keys, counts))
-
-    def _path(self, name: str, metapath: Sequence[str]) -> Ids:
-        if self.types is None:
-            raise ValueError(f"{name}: metapath needs a graph with types (Graph.with_types)")
-        for one in metapath:
-            if str(one) not in self.type_names:
-                known = ", ".join(map(repr, self.type_names))
-                raise ValueError(f"{name}: metapath has {one!r}, expected types: {known}")
-        return np.array([self.type_names.index(str(one)) for one in metapath], np.uint32)
+        return walked(self, walks, length, p, q, restart, metapath, seed, threads)
 
 
-def _restored(
-    keys: list[str],
-    csr: CSR,
-    directed: bool,
-    weighted: bool,
-    types: Ids | None = None,
-    type_names: Sequence[str] = (),
-) -> Graph:
-    """Return a graph of parts that were a graph's."""
-    graph = Graph.__new__(Graph)
-    graph._keys, graph.csr, graph.directed, graph.weighted = keys, csr, directed, weighted
-    graph.types, graph.type_names = types, list(type_names)
-    return graph
-
-
-def _with_nodes(
-    name: str, found: Edges, nodes: int | Sequence[str] | None
-) -> tuple[list[str], Edges]:
-    """Return names and edges of the graph that has these nodes, too."""
-    if nodes is None:
-        return found.keys, found
-    if isinstance(nodes, str):
-        raise TypeError(f"{name}: nodes={nodes!r} is neither a number nor several names")
-    if isinstance(nodes, (int, np.integer)):
-        nodes = whole(name, "nodes", nodes, 1, _MOST_NODES)
-        wanted = [str(i) for i in range(nodes)]
-    else:
-        wanted = checked_keys(nodes)
-        more = set(wanted)
-        wanted += [key for key in found.keys if key not in more]
-    rows = index_of(wanted)
-    for key in found.keys:
-        if key not in rows:
-            raise ValueError(f"{name}: node {key} is none of the nodes 0 to {len(wanted) - 1}")
-    moved = np.array([rows[key] for key in found.keys], np.int64)
-    return wanted, Edges(
-        wanted,
-        moved[found.sources],
-        moved[found.targets],
-        found.weights,
-        found.directed,
-        found.matrix,
-    )
-
-
-def _checked_types(name: str, types: Any, keys: list[str]) -> tuple[Ids, list[str]]:
-    if isinstance(types, Mapping):
-        missing = next((key for key in keys if key not in types), None)
-        if missing is not None:
-            raise ValueError(f"{name}: types has none for node {missing!r}")
-        types = [types[key] for key in keys]
-    found = [str(one) for one in (types.tolist() if hasattr(types, "tolist") else types)]
-    if len(found) != len(keys):
-        raise ValueError(f"{name}: types has {len(found)} entries for {len(keys)} nodes")
-    names, numbers = np.unique(np.array(found, dtype=object), return_inverse=True)
-    return numbers.reshape(-1).astype(np.uint32), [str(one) for one in names]
+def _named(key: object) -> Any:
+    whole = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+    return str(key) if whole else key

@@ -86,8 +86,8 @@ def test_recommenders_are_learnt_and_asked(call, ratings, tmp_path, name):
 
 
 def test_questions_of_similar_items_new_users_and_stdin(call, shell, ratings, tmp_path):
-    out = tmp_path / "out"
-    assert call("train", "bpr", ratings, "-o", out, *SMALL) == (0, "", "")
+    out, header = tmp_path / "out", ("--user-column", "who")
+    assert call("train", "bpr", ratings, "-o", out, *SMALL, *header) == (0, "", "")
     learnt = firth.Recommender.load(out)
     _, shown, _ = call("recommend", out, "-k", 2, "--similar", "film 1", "film 2")
     assert [line.split("\t")[0] for line in shown.splitlines()] == ["film 1"] * 2 + ["film 2"] * 2

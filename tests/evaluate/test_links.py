@@ -15,6 +15,7 @@ from firth.evaluate import (
     edge_features,
     link_prediction,
     link_ranking,
+    predict_links,
     split_links,
 )
 from graphs import KARATE, edge_lists, entries, graph_of
@@ -252,3 +253,53 @@ def test_a_split_made_by_hand_will_do():
     embedding = Embedding(list("0123"), [[1, 0], [2, 0], [0, 1], [1, 0.5]])
     assert link_ranking(embedding, split, [1]) == ({1: 1.0}, 1.0, 1)
     assert link_prediction(embedding, split, "dot", k=[1]) == (1.0, 1.0, {1: 1.0}, 1.0)
+
+
+# ---- links that are not there yet ---------------------------------------------------------------
+
+
+@given(edge_lists(), st.integers(1, 20), st.booleans(), st.integers(0, 99))
+def test_predicted_links_are_those_of_loops(drawn, k, cosine, seed):
+    nodes, edges, directed = drawn
+    graph = graph_of(nodes, edges, directed)
+    vectors = np.random.default_rng(seed).standard_normal((nodes, 4)).astype(np.float32)
+    table = vectors.astype(np.float64)
+    if cosine:
+        table /= np.sqrt((table**2).sum(axis=1, keepdims=True))
+    scores, known = table @ table.T, entries(graph)
+    left = [(a, b) for a in range(nodes) for b in range(nodes) if a != b and (a, b) not in known]
+    left.sort(key=lambda pair: (-scores[pair].round(12), pair))
+    embedding, metric = Embedding(graph.keys, vectors), "cosine" if cosine else "dot"
+    found = predict_links(embedding, graph, k, metric=metric)
+    wanted = [pair for pair in left if directed or pair[0] < pair[1]][:k]
+    ordered = zip((-found.scores).round(12), map(tuple, found.pairs.tolist()), strict=True)
+    assert [pair for _, pair in sorted(ordered)] == wanted
+    assert found.scores.tolist() == pytest.approx([scores[pair] for pair in wanted])
+    asked = [nodes - 1, 0]
+    each = predict_links(embedding, graph, k, nodes=[str(n) for n in asked], metric=metric)
+    wanted = [pair for node in asked for pair in [p for p in left if p[0] == node][:k]]
+    assert list(map(tuple, each.pairs.tolist())) == wanted
+
+
+def test_predicted_links_are_the_same_in_small_blocks(blocks, monkeypatch):
+    split, embedding = blocks
+    found = predict_links(embedding, split.train, 50)
+    monkeypatch.setattr("firth.evaluate.link_search.BLOCK", 400)
+    again = predict_links(embedding, split.train, 50)
+    assert again.pairs.tolist() == found.pairs.tolist()
+    assert again.scores.tolist() == found.scores.tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"k": 0}, ValueError, "k=0 is not between 1"),
+        ({"metric": "l2"}, ValueError, "metric='l2' is neither"),
+        ({"nodes": ["0", "x"]}, KeyError, "node 'x' is not in the graph"),
+        ({"nodes": "01"}, TypeError, "nodes='01' is a single text"),
+    ],
+)
+def test_bad_arguments_of_searches_are_named(blocks, options, error, message):
+    split, embedding = blocks
+    with pytest.raises(error, match=f"predict_links: {message}"):
+        predict_links(embedding, split.train, **options)

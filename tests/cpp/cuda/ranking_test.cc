@@ -126,7 +126,7 @@ Definition define(Problem& problem) {
     i64 found = -1;
     double x = 0, gradient = 0;
     bool open = false;
-    for (i64 trial = 0; found < 0 && trial < (r.loss == kBpr ? kTries : r.trials); ++trial) {
+    for (i64 trial = 0; found < 0 && trial < r.trials; ++trial) {
       const u32 j = other_item(a, ranking_draw(a, number, trial));
       if (linked(a.links, static_cast<i64>(u), j)) continue;
       open = true;

@@ -152,7 +152,7 @@ def models(options, p, q, seed):
     if "LINE" in options.models:
         found["firth LINE"] = firth.LINE(options.dim, **threads)
     if "FastRP" in options.models:
-        found["firth FastRP"] = firth.FastRP(options.dim, **threads)
+        found["firth FastRP"] = firth.FastRP(options.dim, seed=seed)
     return found
 
 

@@ -146,7 +146,9 @@ PYBIND11_MODULE(_cuda, module, pybind11::mod_gil_not_used()) {
   bind_cooccurrence(module);
   bind_glove(module);
   bind_negative_sampling(module);
+  bind_ranking(module);
   bind_subwords(module);
+  bind_walks(module);
   module.def("devices", &devices);
   module.def("runtime_version", &runtime_version);
 }

@@ -90,6 +90,8 @@ T* data(const Interface& view) {
 void bind_cooccurrence(py::module_& module);
 void bind_glove(py::module_& module);
 void bind_negative_sampling(py::module_& module);
+void bind_ranking(py::module_& module);
 void bind_subwords(py::module_& module);
+void bind_walks(py::module_& module);
 
 }  // namespace firth::cuda

@@ -69,14 +69,24 @@ def some_labels():
     return "__label__sun a hot dry day\n__label__rain a cold wet day\n" * 20
 
 
+def write_graph_and_ratings(folder):
+    """A ring of nodes with chords, and ratings of items that have a taste in common."""
+    edges = [(i, (i + step) % 40) for i in range(40) for step in (1, 2, 5)]
+    (folder / "graph.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in edges))
+    rated = [(u, i, 5 - (u + i) % 3) for u in range(1, 31) for i in (*range(u % 4, 60, 4), 7, 50)]
+    rows = "".join(f"{u},{i},{rating}\n" for u, i, rating in rated)
+    (folder / "ratings.csv").write_text(f"user,item,rating\n{rows}")
+
+
 def test_the_readmes_lines_run(tmp_path):
+    write_graph_and_ratings(tmp_path)
     (tmp_path / "corpus.txt").write_text(some_text(), encoding="utf-8")
     for name in ("train.txt", "valid.txt"):
         (tmp_path / name).write_text(some_labels())
     for name in ("text.txt", "january.txt", "february.txt"):
         (tmp_path / name).write_text(some_text())
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    lines, going_on, ngrams, labels, company, search = blocks
+    lines, going_on, ngrams, labels, company, nodes, liked, search = blocks
     shown = "print(len(emb), ids.shape)"
     gone_on = "print(emb, learner)"
     made = 'print("quen" in emb, emb.has_vector("quen"), emb.subwords("quen")[0][0], len(bags.ids))'
@@ -85,7 +95,10 @@ def test_the_readmes_lines_run(tmp_path):
     whole = "print(ids.tolist() == kernels.topk(items[:2], items, 10)[0].tolist())"
     program = [f"import os\nos.chdir({str(tmp_path)!r})", lines, shown]
     program += [going_on, gone_on, ngrams, made]
-    program = "\n".join([*program, labels, predicted, company, counted, search, shown, whole])
+    walked = "print(len(walks), len(emb), split.test.positives.shape)"
+    recommended = "print(liked, len({'50', '7'} & {liked.items[i] for i in items}), len(items))"
+    program += [labels, predicted, nodes, walked, liked, recommended]
+    program = "\n".join([*program, company, counted, search, shown, whole])
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
@@ -95,12 +108,14 @@ def test_the_readmes_lines_run(tmp_path):
     size = "124 (2, 10)"
     made, counted = "False True <qu 24", "Embedding(124 keys, dim=100) True True"
     gone_on = "Embedding(124 keys, dim=100) Learner(Word2Vec, 124 words of 20000 tokens)"
-    said = [size, gone_on, made, "__label__sun 1.0", counted, size, "True"]
+    nodes = ["8 40 (12, 2)", "Recommender(30 users, 60 items, dim=32) 0 5"]
+    said = [size, gone_on, made, "__label__sun 1.0", *nodes, counted, size, "True"]
     assert done.stdout.splitlines() == said, done.stderr
 
 
 def test_the_readmes_commands_run(tmp_path):
     (tmp_path / "tests" / "data").mkdir(parents=True)
+    write_graph_and_ratings(tmp_path)
     sample = tmp_path / "tests" / "data" / "wiki-sample.txt.xz"
     sample.write_bytes(lzma.compress(some_text().encode()))
     (tmp_path / "wordsim353.tsv").write_text("king\tqueen\t8.5\nman\twoman\t8.3\nking\tman\t3\n")

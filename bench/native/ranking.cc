@@ -89,7 +89,7 @@ double define(const Problem& problem, u32 epoch, std::vector<double>& numbers) {
     const i64 i = a.links.indices[pair];
     double* p = &numbers[static_cast<std::size_t>(a.owners[pair] * dim)];
     double* q = &numbers[static_cast<std::size_t>((a.users.rows + i) * dim)];
-    for (i64 trial = 0; trial < (a.loss == kBpr ? kTries : a.trials); ++trial) {
+    for (i64 trial = 0; trial < a.trials; ++trial) {
       const i64 j = other_item(a, ranking_draw(a, static_cast<u64>(n), trial));
       if (linked(a.links, a.owners[pair], static_cast<u32>(j))) continue;
       double* r = &numbers[static_cast<std::size_t>((a.users.rows + j) * dim)];

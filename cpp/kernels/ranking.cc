@@ -147,7 +147,7 @@ struct Pass {
     pairs(numbers.begin, count, &d, &b);
     i64 waiting[kBatch], many = count;
     for (i64 i = 0; i < count; ++i) waiting[i] = i;
-    for (i64 trial = 0; many > 0 && trial < kTries; ++trial) {
+    for (i64 trial = 0; many > 0 && trial < a.trials; ++trial) {
       if (trial > 0)
         for (i64 n = 0; n < many; ++n) {
           const Draw drawn = ranking_draw(a, static_cast<u64>(numbers.begin + waiting[n]), trial);

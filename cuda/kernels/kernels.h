@@ -10,7 +10,9 @@
 #include "firth/cosine.h"
 #include "firth/glove.h"
 #include "firth/negative_sampling.h"
+#include "firth/ranking.h"
 #include "firth/subwords.h"
+#include "firth/walks.h"
 
 namespace firth::cuda {
 
@@ -79,5 +81,17 @@ SamplingPlan negative_sampling_plan(const NegativeSampling& args, i64 words_in, 
 
 // One span of whole pieces; adds to *outcome (one). Steps and `scratch` are not those of the host.
 void negative_sampling(const NegativeSampling& args, const SamplingPlan& plan, Range tokens, cudaStream_t stream);
+
+// Fills out (walks, length).
+void walks(const Walks& args, cudaStream_t stream);
+
+// Samples of `ranking` in flight on the current device: `wanted`, or as many as device and tables allow: 0.
+i64 ranking_flight(const Ranking& args, i64 wanted);
+
+// The thread blocks that train as many samples side by side.
+i64 ranking_blocks(const Ranking& args, i64 flight);
+
+// Samples of an epoch. Block b adds to outcome[b]; one that has met a number that is not finite does nothing more.
+void ranking(const Ranking& args, i64 flight, Range samples, cudaStream_t stream);
 
 }  // namespace firth::cuda

@@ -2,6 +2,8 @@
 
 `Word2Vec`, `FastText`, `FastTextClassifier`, `GloVe` and `PPMI` learn from text; `Embedding`,
 `SubwordEmbedding` and `Classifier` are what they return and what `read` and `load` get from files.
+`Interactions` say who has met what; `BPR`, `WARP`, `LightGCN` and `EASE` make a `Recommender` of
+them, `ItemToVec` vectors of items.
 A `Learner` goes on learning from text after text.
 `Counts` say which company words keep, for `GloVe`, `PPMI` and collocations; `CSR` is the sparse
 matrix in them. `kernels` are the functions on arrays that all of it is made of, `evaluate` holds
@@ -30,11 +32,16 @@ if TYPE_CHECKING:
     from firth.learner import Learner
     from firth.models.bpr import BPR
     from firth.models.ease import EASE
+    from firth.models.fastrp import FastRP
     from firth.models.fasttext import FastText
     from firth.models.fasttext_classifier import FastTextClassifier
     from firth.models.glove import GloVe
+    from firth.models.item2vec import ItemToVec
+    from firth.models.lightgcn import LightGCN
+    from firth.models.line import LINE
     from firth.models.node2vec import DeepWalk, Node2Vec
     from firth.models.ppmi import PPMI
+    from firth.models.warp import WARP
     from firth.models.word2vec import Word2Vec
     from firth.recommender import Recommender
     from firth.subword_embedding import SubwordEmbedding
@@ -50,19 +57,24 @@ _HOMES = {
     "DeepWalk": "firth.models.node2vec",
     "EASE": "firth.models.ease",
     "Embedding": "firth.embedding",
+    "FastRP": "firth.models.fastrp",
     "FastText": "firth.models.fasttext",
     "FastTextClassifier": "firth.models.fasttext_classifier",
     "FormatError": "firth._errors",
     "GloVe": "firth.models.glove",
     "Graph": "firth.graph",
     "Interactions": "firth.interactions",
+    "ItemToVec": "firth.models.item2vec",
+    "LINE": "firth.models.line",
     "Learner": "firth.learner",
     "Node2Vec": "firth.models.node2vec",
+    "LightGCN": "firth.models.lightgcn",
     "PPMI": "firth.models.ppmi",
     "Recommender": "firth.recommender",
     "SubwordEmbedding": "firth.subword_embedding",
     "Subwords": "firth.subwords",
     "Vocabulary": "firth.vocabulary",
+    "WARP": "firth.models.warp",
     "Word2Vec": "firth.models.word2vec",
     "load": "firth.formats",
     "read": "firth.formats",
@@ -75,19 +87,24 @@ __all__ = [
     "BPR",
     "CSR",
     "EASE",
+    "LINE",
     "PPMI",
+    "WARP",
     "Classifier",
     "Corpus",
     "Counts",
     "DeepWalk",
     "Embedding",
+    "FastRP",
     "FastText",
     "FastTextClassifier",
     "FormatError",
     "GloVe",
     "Graph",
     "Interactions",
+    "ItemToVec",
     "Learner",
+    "LightGCN",
     "Node2Vec",
     "Recommender",
     "SubwordEmbedding",

@@ -1,4 +1,4 @@
-"""Files with columns of text -> arrays: names as ids, numbers as numbers, without a loop over lines.
+"""Files with columns of text -> arrays, names as ids and numbers, without a loop over lines.
 
 A file is read in pieces of whole lines; in each, numpy finds where the fields are and gathers the
 bytes of a column side by side, so that equal names are found by sorting.
@@ -44,7 +44,7 @@ class Names(NamedTuple):
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def pieces(source: Any, progress: bool | None = False, size: int = PIECE) -> Iterator[bytes]:
+def pieces(source: Any, progress: bool | None = False) -> Iterator[bytes]:
     """Yield the bytes of a path or an open file in pieces that end where lines do.
 
     ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` are decompressed, a mark of byte order is left out, and
@@ -52,7 +52,7 @@ def pieces(source: Any, progress: bool | None = False, size: int = PIECE) -> Ite
     """
     with Progress(progress, 0, "reading", "B") as bar:
         rest, first = b"", True
-        for piece in _raw(source, size):
+        for piece in _raw(source, PIECE):
             bar.update(len(piece))
             piece = piece.removeprefix(b"\xef\xbb\xbf") if first else piece
             first = False
@@ -78,12 +78,13 @@ def _raw(source: Any, size: int) -> Iterator[bytes]:
                 yield piece
             return
         opened, errors = _opener(*_OPENERS[suffix])
+        broken: tuple[type[Exception], ...] = (EOFError, *errors)
         done = 0
         with opened(raw) as file:
             while True:
                 try:
                     piece = file.read(size)
-                except (EOFError, *errors) as error:
+                except broken as error:
                     if isinstance(error, OSError) and error.errno is not None:
                         raise
                     where = f"after {done} bytes of text"
@@ -153,12 +154,12 @@ class Fields:
             raise FormatError(self.source, line, "text", "a control character, 0x1e")
         if _QUOTE not in text or len(delimiter) > 1:
             return text.replace(delimiter, _MARK)
-        lines = text.split(_LINE)
-        for at, line in enumerate(lines):
-            fields = line.split(delimiter)
-            if _QUOTE in line:
-                fields = self._unquoted(line, delimiter, at)
-            lines[at] = _MARK.join(fields)
+        lines: list[bytes] = []
+        for at, line_of in enumerate(text.split(_LINE)):
+            fields = line_of.split(delimiter)
+            if _QUOTE in line_of:
+                fields = self._unquoted(line_of, delimiter, at)
+            lines.append(_MARK.join(fields))
         return _LINE.join(lines)
 
     def _unquoted(self, line: bytes, delimiter: bytes, at: int) -> list[bytes]:
@@ -200,8 +201,8 @@ class Fields:
             raise self._wrong(fields, int(lengths.argmin()), f"a name of the {what}")
         if int(lengths.max(initial=0)) > _WIDTH:
             index: dict[bytes, int] = {}
-            rows = [index.setdefault(self._one(field), len(index)) for field in fields.tolist()]
-            return Part(list(index), np.array(rows, np.int64))
+            found = [index.setdefault(self._one(field), len(index)) for field in fields.tolist()]
+            return Part(list(index), np.array(found, np.int64))
         characters = _gathered(self.buffer, starts, lengths)
         numbers = _whole(characters, lengths)
         if numbers is not None:
@@ -236,7 +237,7 @@ class Fields:
 def _gathered(buffer: Bytes, starts: Longs, lengths: Longs) -> Bytes:
     """Return fields side by side, (fields, greatest length), with 0 behind their ends."""
     places = np.arange(max(1, int(lengths.max(initial=0))))
-    characters = buffer[np.minimum(starts[:, None] + places, len(buffer) - 1)]
+    characters: Bytes = buffer[np.minimum(starts[:, None] + places, len(buffer) - 1)]
     characters[places >= lengths[:, None]] = 0
     return characters
 

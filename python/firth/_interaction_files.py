@@ -167,7 +167,7 @@ def _is_header(first: list[str], second: list[str], columns: dict[str, int]) -> 
         if what in columns:
             return not _is_number(field(first, what))
     names = [(field(first, what), field(second, what)) for what in ("user", "item")]
-    return all(not a.isdecimal() and b.isdecimal() for a, b in names)
+    return any(not a.isdecimal() and b.isdecimal() for a, b in names)
 
 
 def _is_number(text: str) -> bool:

@@ -8,10 +8,32 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Doubles, Floats, Longs
+from firth._vectors import checked_keys, checked_vectors
 from firth.csr import CSR
 from firth.kernels._arguments import shown, whole
 
 _BLOCK = 1 << 20  # rows of vectors that are added up together, in numbers
+
+
+def names_and_index(name: str, what: str, given: Any) -> tuple[list[str], dict[str, int]]:
+    """Return names, all different and at least one, and the row of each."""
+    names = checked_keys(given, name, what)
+    index = {one: row for row, one in enumerate(names)}
+    if len(index) != len(names):
+        twice = next(one for row, one in enumerate(names) if index[one] != row)
+        raise ValueError(f"{name}: {what}: {twice!r} is given more than once")
+    if not names:
+        raise ValueError(f"{name}: {what}: there are none")
+    return names, index
+
+
+def checked_column(name: str, what: str, given: Any, items: int, check: bool) -> Floats:
+    """Return a number for each item as float32."""
+    column = np.asarray(given)
+    if column.ndim != 1:
+        raise ValueError(f"{name}: {what} has shape {column.shape}, expected ({items},)")
+    numbers = checked_vectors(column[:, None], items, check, name, what, "items")
+    return np.ascontiguousarray(numbers[:, 0])
 
 
 def rows_of(name: str, what: str, given: Any, index: Mapping[str, int]) -> tuple[Longs, bool]:

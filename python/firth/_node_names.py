@@ -105,7 +105,7 @@ def column_of(function: str, label: str, column: Any) -> Longs | list[str]:
             if array.dtype.kind == "u" and array.max(initial=0) > np.iinfo(np.int64).max:
                 raise ValueError(f"{function}: {label} has {array.max()}, expected at most 2**63-1")
             return array.astype(np.int64, copy=False)
-        if array.size and array.dtype.kind not in "OTU":
+        if array.size and array.dtype.kind not in "UTO":
             raise TypeError(f"{function}: {label} has {array.dtype}, {expected}")
         cells: Any = array
     else:

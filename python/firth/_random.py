@@ -15,12 +15,16 @@ STREAM_SHUFFLE = 7  # number = place: what Python code puts in an order by chanc
 _LOW = 0xFFFFFFFF
 
 
-def draw(xp: Any, seed: int, stream: int, epoch: int, index: Any) -> tuple[Any, Any, Any, Any]:
-    """Return the four 32-bit words, as uint64 arrays, of each entry of ``index`` (uint64)."""
+def draw(xp: Any, seed: int, stream: Any, epoch: int, index: Any) -> tuple[Any, Any, Any, Any]:
+    """Return the four 32-bit words, as uint64 arrays, of each entry of ``index`` (uint64).
+
+    ``stream`` is a number, or a uint64 array that is broadcast against ``index``.
+    """
     low = xp.uint64(_LOW)
     shift = xp.uint64(32)
     a, b = index & low, index >> shift
-    c, d = xp.full_like(index, stream), xp.full_like(index, epoch)
+    c = xp.zeros_like(index) + stream
+    d = xp.full_like(c, epoch)
     k0, k1 = seed & _LOW, seed >> 32
     for _ in range(10):
         p, q = a * xp.uint64(0xD2511F53), c * xp.uint64(0xCD9E8D57)

@@ -8,17 +8,15 @@ import numpy.typing as npt
 from firth import _interaction_files
 from firth._backend import Longs
 from firth._columns import Names, names_of
+from firth._meetings import DUPLICATES, entries, merged, moved
 from firth._random import STREAM_SHUFFLE, random_words
 from firth._reading import AnyPath
-from firth._vectors import checked_keys, index_of
 from firth.corpus import Corpus
 from firth.csr import CSR
 from firth.kernels._arguments import one_of, real, whole
-from firth.kernels._matrices import check_matrix
 from firth.vocabulary import Vocabulary
 
 Duplicates = Literal["sum", "last", "first", "max"]
-_DUPLICATES = ("sum", "last", "first", "max")
 
 
 class Interactions:
@@ -69,56 +67,19 @@ class Interactions:
         duplicates: Duplicates = "sum",
     ) -> None:
         name = "Interactions"
-        one_of(name, "duplicates", duplicates, _DUPLICATES)
+        one_of(name, "duplicates", duplicates, DUPLICATES)
         if items is None:
-            users, items, values = _entries(name, users, values, times)
-            names = ([str(row) for row in range(rows)] for rows in (users[1], items[1]))
-            user_names, item_names = names
-            made = Names(user_names, users[0]), Names(item_names, items[0])
+            if values is not None or times is not None:
+                raise ValueError(f"{name}: a matrix has its own values and no times")
+            rows, columns, values = entries(name, users)
         else:
-            made = names_of(name, "users", users), names_of(name, "items", items)
-        self._fill(name, *made, values, times, duplicates)
+            rows, columns = names_of(name, "users", users), names_of(name, "items", items)
+        self._fill(name, rows, columns, values, times, duplicates)
 
     def _fill(
         self, name: str, users: Names, items: Names, values: Any, times: Any, duplicates: str
     ) -> None:
-        """Make the matrix of rows in any order."""
-        many = len(users.rows)
-        if len(items.rows) != many:
-            raise ValueError(f"{name}: {many} users but {len(items.rows)} items")
-        if not many:
-            raise ValueError(f"{name}: there are no interactions")
-        if max(len(users.names), len(items.names)) >= 2**31:
-            raise ValueError(f"{name}: more than 2**31 - 1 users or items")
-        amounts = _checked_values(name, values, many)
-        when = _checked_times(name, times, many)
-        width = len(items.names)
-        keys = users.rows * width + items.rows
-        if when is not None:
-            order = np.lexsort((when, keys))
-        else:
-            order = np.argsort(keys, kind="stable")
-        keys, amounts = keys[order], amounts[order]
-        new = np.concatenate([[True], keys[1:] != keys[:-1]])
-        firsts = np.flatnonzero(new)
-        lasts = np.concatenate([firsts[1:], [many]]) - 1
-        if len(firsts) == many:
-            merged = amounts
-        elif duplicates in ("sum", "max"):
-            merge = np.add if duplicates == "sum" else np.maximum
-            merged = merge.reduceat(amounts, firsts)
-        else:
-            merged = amounts[firsts if duplicates == "first" else lasts]
-        with np.errstate(over="ignore"):
-            data = merged.astype(np.float32)
-        if not np.isfinite(data).all():
-            raise ValueError(f"{name}: values of a pair add up to more than float32 holds")
-        pairs = keys[firsts]
-        counts = np.bincount(pairs // width, minlength=len(users.names))
-        indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        csr = CSR(indptr, (pairs % width).astype(np.int32), data, width)
-        if when is not None:
-            when = when[order][firsts if duplicates == "first" else lasts]
+        csr, when = merged(name, users, items, values, times, duplicates)
         self._set(users.names, items.names, csr, when)
 
     def _set(self, users: list[str], items: list[str], csr: CSR, times: Any) -> None:
@@ -167,8 +128,8 @@ class Interactions:
             With one character, fields may stand in double quotes as in CSV.
         header
             Whether the first line names the columns. None: if columns are asked for by name, if it
-            has no number where rating or time are, or, where neither is asked for, if user and item
-            are no whole numbers there, but are in the second line.
+            has no number where rating or time are, or, where neither is asked for, if user or item
+            is no whole number there, but is in the second line.
         lists
             Whether lines are "user item item ...", of any lengths. None: if lines of white space
             have different lengths; then neither rating nor time can be asked for.
@@ -196,7 +157,7 @@ class Interactions:
         found = _interaction_files.read(
             path, user, item, rating, time, least, delimiter, header, lists, progress
         )
-        one_of("Interactions.read", "duplicates", duplicates, _DUPLICATES)
+        one_of("Interactions.read", "duplicates", duplicates, DUPLICATES)
         made = cls.__new__(cls)
         made._fill("Interactions.read", *found, duplicates)
         return made
@@ -221,20 +182,21 @@ class Interactions:
     @property
     def times(self) -> npt.NDArray[Any] | None:
         """When each entry of `csr` was, or None."""
-        return self._times
+        times: npt.NDArray[Any] | None = self._times
+        return times
 
     @property
     def user_index(self) -> dict[str, int]:
         """The row of each user; not to be changed."""
         if self._user_index is None:
-            self._user_index = index_of(self._users)
+            self._user_index = _index(self._users)
         return self._user_index
 
     @property
     def item_index(self) -> dict[str, int]:
         """The column of each item; not to be changed."""
         if self._item_index is None:
-            self._item_index = index_of(self._items)
+            self._item_index = _index(self._items)
         return self._item_index
 
     @property
@@ -302,7 +264,7 @@ class Interactions:
         if (before is not None or latest) and self._times is None:
             raise ValueError(f"{name}: there are no times, as before and latest need them")
         if before is not None:
-            held = self._times >= before
+            held: Any = self._times >= before
             if not isinstance(held, np.ndarray) or held.dtype != np.bool_:
                 raise TypeError(f"{name}: before={before!r} cannot be compared with the times")
         else:
@@ -344,8 +306,8 @@ class Interactions:
         if not isinstance(other, Interactions):
             kind = type(other).__name__
             raise TypeError(f"Interactions.like: other is {kind}, expected Interactions")
-        users = _moved(self._users, other.users, other.user_index)
-        items = _moved(self._items, other.items, other.item_index)
+        users = moved(self._users, other.users, other.user_index)
+        items = moved(self._items, other.items, other.item_index)
         owners = np.repeat(users.rows, np.diff(self._csr.indptr))
         made = type(self).__new__(type(self))
         columns = Names(items.names, items.rows[self._csr.indices])
@@ -373,64 +335,5 @@ class Interactions:
         return Corpus(items, offsets, words)
 
 
-def _moved(names: list[str], known: list[str], index: dict[str, int]) -> Names:
-    """Return the rows of names among those that are known, others behind."""
-    everything, places = list(known), dict(index)
-    for name in names:
-        if name not in places:
-            places[name] = len(everything)
-            everything.append(name)
-    return Names(checked_keys(everything), np.array([places[name] for name in names], np.int64))
-
-
-def _entries(name: str, matrix: Any, values: Any, times: Any) -> tuple[Any, Any, Any]:
-    """Return rows, columns and values of a matrix; the first two with how many there are."""
-    if values is not None or times is not None:
-        raise ValueError(f"{name}: a matrix has its own values and no times; expected items")
-    if isinstance(matrix, CSR):
-        check_matrix(name, "matrix", matrix, matrix.data.dtype)
-        found = matrix
-    elif hasattr(matrix, "tocsr"):
-        found = matrix.tocsr()
-    else:
-        kind = type(matrix).__name__
-        raise TypeError(f"{name}: users is {kind} and items is None, expected a sparse matrix")
-    rows, columns = (int(size) for size in found.shape)
-    owners = np.repeat(np.arange(rows), np.diff(found.indptr))
-    present = found.data != 0  # stored zeros are nothing
-    items = found.indices.astype(np.int64)[present]
-    return (owners[present], rows), (items, columns), found.data[present]
-
-
-def _checked_values(name: str, values: Any, many: int) -> npt.NDArray[np.float64]:
-    if values is None:
-        return np.ones(many)
-    given = np.asarray(values)
-    if given.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: values: dtype {given.dtype} is no number")
-    if given.shape != (many,):
-        raise ValueError(f"{name}: values has shape {given.shape}, expected ({many},)")
-    doubles = given.astype(np.float64)
-    limits = np.finfo(np.float32)
-    fine = (doubles >= limits.tiny) & (doubles <= limits.max)
-    if not fine.all():
-        place = int(fine.argmin())
-        raise ValueError(
-            f"{name}: values[{place}] is {given[place]}, expected a finite number above 0"
-        )
-    return doubles
-
-
-def _checked_times(name: str, times: Any, many: int) -> npt.NDArray[Any] | None:
-    if times is None:
-        return None
-    given = np.asarray(times)
-    if given.dtype.kind not in "fiuM":
-        raise TypeError(f"{name}: times: dtype {given.dtype} is neither number nor datetime64")
-    if given.shape != (many,):
-        raise ValueError(f"{name}: times has shape {given.shape}, expected ({many},)")
-    wrong = np.isnat(given) if given.dtype.kind == "M" else ~np.isfinite(given)
-    if wrong.any():
-        place = int(wrong.argmax())
-        raise ValueError(f"{name}: times[{place}] is {given[place]}, expected a time")
-    return given
+def _index(names: list[str]) -> dict[str, int]:
+    return {name: row for row, name in enumerate(names)}

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Floats, Longs
-from firth._lists import nearest_rows, no_answers, rows_of
-from firth._vectors import checked_vectors
+from firth._lists import checked_column, nearest_rows, no_answers, rows_of
 from firth.csr import CSR
 from firth.recommender import Recommender, Which
 
@@ -29,7 +28,7 @@ class ItemRecommender(Recommender):
         there is no `fold_in_item`.
     """
 
-    __slots__ = ("_diagonal",)
+    __slots__ = ("diagonal",)
 
     def __init__(
         self,
@@ -50,25 +49,17 @@ class ItemRecommender(Recommender):
         if self.dim != len(self.items):
             found = self.item_vectors.shape
             raise ValueError(f"Recommender: item_vectors have shape {found}, expected a square")
-        self._diagonal: Floats | None = None
+        self.diagonal: Floats | None = None
         if diagonal is not None:
-            column = np.asarray(diagonal)[:, None]
-            name = "Recommender"
-            column = checked_vectors(column, self.dim, check, name, "diagonal", "items")
-            self._diagonal = column[:, 0]
+            self.diagonal = checked_column("Recommender", "diagonal", diagonal, self.dim, check)
 
     def _checked_users(self, vectors: Any, rows: int, check: bool) -> Floats | None:
         if vectors is not None:
             raise ValueError("Recommender: user_vectors of an item-item model are None")
         return None
 
-    @property
-    def diagonal(self) -> Floats | None:
-        """What `fold_in_item` needs, (items,) float32, or None."""
-        return self._diagonal
-
     def _parts(self) -> tuple[Any, ...]:
-        return (*super()._parts(), self._diagonal)
+        return (*super()._parts(), self.diagonal)
 
     def _vectors_of(self, rows: Longs) -> Floats:
         return self._met([self._of(row) for row in rows.tolist()])
@@ -80,7 +71,7 @@ class ItemRecommender(Recommender):
         return vectors
 
     def _of(self, row: int) -> npt.NDArray[np.int32]:
-        return self._seen.indices[self._seen.indptr[row] : self._seen.indptr[row + 1]]
+        return self.seen.indices[self.seen.indptr[row] : self.seen.indptr[row + 1]]
 
     def similar_items(
         self, items: Which, k: int = 10, *, threads: int | None = None
@@ -89,10 +80,10 @@ class ItemRecommender(Recommender):
 
         Parameters and the form of the result are those of `Recommender.similar_items`.
         """
-        rows, single = rows_of("similar_items", "item", items, self._item_index)
-        queries = self._met(rows[:, None])
+        rows, single = rows_of("similar_items", "item", items, self.item_index)
+        queries = self._met(list(rows[:, None]))
         return nearest_rows(
-            "similar_items", queries, self._item_vectors, "dot", rows, k, single, threads
+            "similar_items", queries, self.item_vectors, "dot", rows, k, single, threads
         )
 
     def similar_users(
@@ -104,14 +95,14 @@ class ItemRecommender(Recommender):
         has met; 0 for those without items. Parameters and the form of the result are those of
         `Recommender.similar_users`.
         """
-        rows, single = rows_of("similar_users", "user", users, self._user_index)
+        rows, single = rows_of("similar_users", "user", users, self.user_index)
         ids, scores, k = no_answers("similar_users", len(rows), k)
-        lengths = np.diff(self._seen.indptr)
+        lengths = np.diff(self.seen.indptr)
         for at, row in enumerate(rows.tolist()):
             here = np.zeros(self.dim, np.int64)
             here[self._of(row)] = 1
-            common = np.concatenate([[0], np.cumsum(here[self._seen.indices])])
-            cosines = np.diff(common[self._seen.indptr]).astype(np.float64)
+            common = np.concatenate([[0], np.cumsum(here[self.seen.indices])])
+            cosines = np.diff(common[self.seen.indptr]).astype(np.float64)
             cosines /= np.sqrt(np.maximum(lengths * lengths[row], 1))
             cosines[row] = -np.inf
             best = np.argsort(-cosines, kind="stable")[: min(k, len(lengths) - 1)]
@@ -127,11 +118,11 @@ class ItemRecommender(Recommender):
         """
         if what == "users":
             return self._met(lists)
-        if self._diagonal is None:
+        if self.diagonal is None:
             raise ValueError("fold_in_item: this model has no diagonal; expected one from EASE")
         result = np.zeros((len(lists), self.dim), np.float32)
         for row, users in zip(result, lists, strict=True):
             met = np.concatenate([np.zeros(0, np.int32), *(self._of(user) for user in users)])
-            counts = np.bincount(met, minlength=self.dim) * self._diagonal.astype(np.float64)
-            row[:] = counts - counts @ self._item_vectors
+            counts = np.bincount(met, minlength=self.dim) * self.diagonal.astype(np.float64)
+            row[:] = counts - counts @ self.item_vectors
         return result

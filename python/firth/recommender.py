@@ -8,17 +8,19 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Doubles, Floats, Longs
+from firth._folding import linear_map, mapped
 from firth._lists import (
+    checked_column,
     lists_of,
+    names_and_index,
     nearest_rows,
     rows_of,
     side_by_side,
-    sums_of,
     turned,
     usable_items,
 )
 from firth._reading import AnyPath
-from firth._vectors import checked_keys, checked_vectors, index_of
+from firth._vectors import checked_vectors
 from firth.csr import CSR
 from firth.kernels._arguments import flag, whole
 from firth.kernels._matrices import check_matrix
@@ -26,17 +28,19 @@ from firth.kernels._matrices import check_matrix
 Which = str | int | Sequence[str] | Sequence[int] | npt.NDArray[Any]
 _GROUP = 1024  # queries whose lists of seen items lie side by side
 _NUMBERS = 1 << 26  # of a group of queries
-_RIDGE = 1e-3  # of the mean square, in the maps of `fold_in`
 
 
 class Recommender:
     """Scores of items for users: products of vectors, with a bias of each item where there is one.
 
+    What it is made of are its attributes, which are not to be changed.
+
     Parameters
     ----------
     users, items
-        Names, all different.
+        Names, all different; ``user_index`` and ``item_index`` have the row of each.
     user_vectors : (users, dim) float32
+        None in an `ItemRecommender`.
     item_vectors : (items, dim) float32
     seen : CSR of users x items
         What each user has met in training; the values are not looked at.
@@ -68,24 +72,24 @@ class Recommender:
     """
 
     __slots__ = (
-        "_biases",
-        "_item_index",
-        "_item_vectors",
-        "_items",
         "_maps",
-        "_metadata",
         "_scan",
-        "_seen",
-        "_user_index",
-        "_user_vectors",
-        "_users",
+        "biases",
+        "item_index",
+        "item_vectors",
+        "items",
+        "metadata",
+        "seen",
+        "user_index",
+        "user_vectors",
+        "users",
     )
 
     def __init__(
         self,
         users: Sequence[str],
         items: Sequence[str],
-        user_vectors: npt.ArrayLike,
+        user_vectors: npt.ArrayLike | None,
         item_vectors: npt.ArrayLike,
         seen: CSR,
         biases: npt.ArrayLike | None = None,
@@ -94,97 +98,41 @@ class Recommender:
         check: bool = True,
     ) -> None:
         name = "Recommender"
-        self._users, self._items = (
-            checked_keys(names, name, what) for names, what in ((users, "users"), (items, "items"))
-        )
-        self._user_index, self._item_index = index_of(self._users), index_of(self._items)
-        shape = len(self._users), len(self._items)
-        if not all(shape):
-            raise ValueError(
-                f"{name}: {shape[0]} users and {shape[1]} items, expected some of each"
-            )
-        self._item_vectors = checked_vectors(
+        self.users, self.user_index = names_and_index(name, "users", users)
+        self.items, self.item_index = names_and_index(name, "items", items)
+        shape = len(self.users), len(self.items)
+        self.item_vectors: Floats = checked_vectors(
             item_vectors, shape[1], check, name, "item_vectors", "items"
         )
-        self._user_vectors = self._checked_users(user_vectors, shape[0], check)
-        if self._user_vectors is not None and self._user_vectors.shape[1] != self.dim:
-            found = self._user_vectors.shape[1]
+        self.user_vectors = self._checked_users(user_vectors, shape[0], check)
+        if self.user_vectors is not None and self.user_vectors.shape[1] != self.dim:
+            found = self.user_vectors.shape[1]
             raise ValueError(f"{name}: user_vectors have {found} numbers, item_vectors {self.dim}")
         if check_matrix(name, "seen", seen, np.float32).shape != shape:
             raise ValueError(f"{name}: seen has shape {seen.shape}, expected {shape}")
-        self._seen = seen
-        self._biases: Floats | None = None
+        self.seen = seen
+        self.biases: Floats | None = None
         if biases is not None:
-            column = np.asarray(biases)[:, None] if np.ndim(biases) == 1 else biases
-            self._biases = np.ascontiguousarray(
-                checked_vectors(column, shape[1], check, name, "biases", "items")[:, 0]
-            )
-        self._metadata = dict(metadata or {})
+            self.biases = checked_column(name, "biases", biases, shape[1], check)
+        self.metadata = dict(metadata or {})
         self._scan: kernels.Prepared | None = None
         self._maps: dict[str, Doubles] = {}
 
     def _checked_users(self, vectors: Any, rows: int, check: bool) -> Floats | None:
         return checked_vectors(vectors, rows, check, "Recommender", "user_vectors", "users")
 
-    # ---- what it holds --------------------------------------------------------------------------
-
-    @property
-    def users(self) -> list[str]:
-        """The names of the users, row by row; not to be changed."""
-        return self._users
-
-    @property
-    def items(self) -> list[str]:
-        """The names of the items, row by row; not to be changed."""
-        return self._items
-
-    @property
-    def user_index(self) -> dict[str, int]:
-        """The row of each user; not to be changed."""
-        return self._user_index
-
-    @property
-    def item_index(self) -> dict[str, int]:
-        """The row of each item; not to be changed."""
-        return self._item_index
-
-    @property
-    def user_vectors(self) -> Floats | None:
-        """(users, dim) float32; None in an `ItemRecommender`, where users are what they have seen."""
-        return self._user_vectors
-
-    @property
-    def item_vectors(self) -> Floats:
-        """(items, dim) float32."""
-        return self._item_vectors
-
-    @property
-    def biases(self) -> Floats | None:
-        """(items,) float32, or None."""
-        return self._biases
-
-    @property
-    def seen(self) -> CSR:
-        """What each user has met in training."""
-        return self._seen
-
     @property
     def item_counts(self) -> Longs:
         """How many users have met each item in training, (items,)."""
-        return np.bincount(self._seen.indices, minlength=len(self._items)).astype(np.int64)
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """What is known about the model; kept by `save`."""
-        return self._metadata
+        return np.bincount(self.seen.indices, minlength=len(self.items)).astype(np.int64)
 
     @property
     def dim(self) -> int:
         """Numbers of a vector."""
-        return int(self._item_vectors.shape[1])
+        return int(self.item_vectors.shape[1])
 
     def __repr__(self) -> str:
-        sizes = f"{len(self._users)} users, {len(self._items)} items, dim={self.dim}"
+        sizes = f"{len(self.users)} users, {len(self.items)} items, dim={self.dim}"
         return f"{type(self).__name__}({sizes})"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -192,8 +140,8 @@ class Recommender:
 
     def _parts(self) -> tuple[Any, ...]:
         """Return what the constructor takes, in its order."""
-        vectors = self._user_vectors, self._item_vectors
-        return (self._users, self._items, *vectors, self._seen, self._biases, self._metadata)
+        vectors = self.user_vectors, self.item_vectors
+        return (self.users, self.items, *vectors, self.seen, self.biases, self.metadata)
 
     # ---- questions ------------------------------------------------------------------------------
 
@@ -245,8 +193,8 @@ class Recommender:
         k = whole(name, "k", k, 1, 2**31)
         skip = flag(name, "filter_seen", filter_seen)
         rows, vectors, single = self._users_of(name, users)
-        usable = usable_items(name, exclude, mask, self._item_index)
-        many, most = len(rows), min(k, len(self._items))
+        usable = usable_items(name, exclude, mask, self.item_index)
+        many, most = len(rows), min(k, len(self.items))
         ids = np.full((many, k), -1, np.int64)
         scores = np.full((many, k), -np.inf, np.float32)
         scan = self._prepared()
@@ -258,23 +206,12 @@ class Recommender:
                 self._queries(rows[part], given),
                 scan,
                 most,
-                exclude=side_by_side(self._seen, rows[part]) if skip and rows[0] >= 0 else None,
+                exclude=side_by_side(self.seen, rows[part]) if skip and rows[0] >= 0 else None,
                 mask=usable,
                 threshold=-np.inf,
                 threads=threads,
             )
         return (ids[0], scores[0]) if single else (ids, scores)
-
-    def scores(self, user: str | int | npt.NDArray[Any]) -> Floats:
-        """Return the score of every item for one user, (items,) float32."""
-        rows, vectors, single = self._users_of("scores", user)
-        if not single:
-            raise TypeError("scores: expected a single user")
-        rows_of_items = self._prepared().rows
-        assert rows_of_items is not None
-        query = self._queries(rows, vectors)[0]
-        result: Floats = (rows_of_items @ query).astype(np.float32)
-        return result
 
     def similar_items(
         self, items: Which, k: int = 10, *, threads: int | None = None
@@ -293,8 +230,8 @@ class Recommender:
         ids, scores
             As of `recommend`, with cosines as scores.
         """
-        rows, single = rows_of("similar_items", "item", items, self._item_index)
-        vectors = self._item_vectors
+        rows, single = rows_of("similar_items", "item", items, self.item_index)
+        vectors = self.item_vectors
         return nearest_rows(
             "similar_items", vectors[rows], vectors, "cosine", rows, k, single, threads
         )
@@ -306,14 +243,14 @@ class Recommender:
 
         Parameters, result and errors are those of `similar_items`.
         """
-        rows, single = rows_of("similar_users", "user", users, self._user_index)
-        vectors = self._user_vectors
+        rows, single = rows_of("similar_users", "user", users, self.user_index)
+        vectors = self.user_vectors
         assert vectors is not None
         return nearest_rows(
             "similar_users", vectors[rows], vectors, "cosine", rows, k, single, threads
         )
 
-    # ---- those that were not there ----------------------------------------------------------------
+    # ---- those that were not there --------------------------------------------------------------
 
     def fold_in(self, items: Which | Sequence[Which]) -> Floats:
         """Return the vector of a new user from the items that she has met; nothing is trained.
@@ -338,7 +275,7 @@ class Recommender:
         ValueError
             No user has met anything in training, so there is nothing to learn from.
         """
-        lists, single = lists_of("fold_in", "item", items, self._item_index)
+        lists, single = lists_of("fold_in", "item", items, self.item_index)
         folded = self._folded(lists, "users")
         return folded[0] if single else folded
 
@@ -358,31 +295,27 @@ class Recommender:
         biases : (1,) or (q,) float32
             None where the model has none.
         """
-        lists, single = lists_of("fold_in_item", "user", users, self._user_index)
+        lists, single = lists_of("fold_in_item", "user", users, self.user_index)
         folded = self._folded(lists, "items")
         vectors, biases = folded[:, : self.dim], None
-        if self._biases is not None:
+        if self.biases is not None:
             biases = np.ascontiguousarray(folded[:, self.dim])
         vectors = np.ascontiguousarray(vectors)
         return (vectors[0] if single else vectors), biases
 
     def _folded(self, lists: list[Longs], what: str) -> Floats:
         """Return vectors of new users or items, given by lists of rows of the others."""
-        assert self._user_vectors is not None
-        if what == "users":
-            indptr, indices = self._seen.indptr, self._seen.indices
-            wanted, others = self._user_vectors, self._item_vectors
-        else:
-            indptr, indices = turned(self._seen)
-            wanted, others = self._item_vectors, self._user_vectors
-            if self._biases is not None:
-                wanted = np.concatenate([wanted, self._biases[:, None]], axis=1)
+        assert self.user_vectors is not None
+        wanted, others = self.user_vectors, self.item_vectors
+        indptr, rows = self.seen.indptr, self.seen.indices.astype(np.int64)
+        if what == "items":
+            wanted, others = others, wanted
+            indptr, rows = turned(self.seen)
+            if self.biases is not None:
+                wanted = np.concatenate([wanted, self.biases[:, None]], axis=1)
         if what not in self._maps:
-            self._maps[what] = _linear_map(sums_of(others, indptr, indices), indptr, wanted)
-        ends = np.concatenate([[0], np.cumsum([len(one) for one in lists])]).astype(np.int64)
-        rows = np.concatenate([np.zeros(0, np.int64), *lists])
-        found = _features(sums_of(others, ends, rows), np.diff(ends)) @ self._maps[what]
-        return found.astype(np.float32)
+            self._maps[what] = linear_map(others, indptr, rows, wanted)
+        return mapped(others, lists, self._maps[what])
 
     # ---- files ----------------------------------------------------------------------------------
 
@@ -417,10 +350,10 @@ class Recommender:
     def _prepared(self) -> kernels.Prepared:
         """Return what is scanned: vectors of items with their biases or popularity behind."""
         if self._scan is None:
-            last = self._biases
+            last = self.biases
             if last is None:
-                last = (self.item_counts / len(self._users)).astype(np.float32)
-            rows = np.concatenate([self._item_vectors, last[:, None]], axis=1)
+                last = (self.item_counts / len(self.users)).astype(np.float32)
+            rows = np.concatenate([self.item_vectors, last[:, None]], axis=1)
             self._scan = kernels.prepare(rows, metric="dot")
         return self._scan
 
@@ -433,7 +366,7 @@ class Recommender:
                     f"{name}: vectors of {vectors.shape[1]} numbers, expected {self.dim}"
                 )
             return np.full(len(vectors), -1, np.int64), vectors, users.ndim == 1
-        rows, single = rows_of(name, "user", users, self._user_index)
+        rows, single = rows_of(name, "user", users, self.user_index)
         return rows, None, single
 
     def _queries(self, rows: Longs, given: Floats | None) -> Floats:
@@ -441,33 +374,13 @@ class Recommender:
         queries = np.zeros((len(rows), self.dim + 1), np.float32)
         queries[:, :-1] = self._vectors_of(rows) if given is None else given
         cold = ~queries[:, :-1].any(axis=1)
-        queries[:, -1] = cold if self._biases is None else 1
+        queries[:, -1] = cold if self.biases is None else 1
         return queries
 
     def _vectors_of(self, rows: Longs) -> Floats:
-        assert self._user_vectors is not None
-        vectors: Floats = self._user_vectors[rows]
+        assert self.user_vectors is not None
+        vectors: Floats = self.user_vectors[rows]
         return vectors
-
-
-def _features(sums: Doubles, counts: Longs) -> Doubles:
-    """Return what vectors are a linear function of; zeros for those without company."""
-    many = np.maximum(counts, 1)[:, None]
-    some = np.minimum(counts, 1)[:, None]
-    return np.concatenate([sums / many, sums / np.sqrt(many), some, np.log(many)], axis=1)
-
-
-def _linear_map(sums: Doubles, indptr: Longs, wanted: Floats) -> Doubles:
-    """Return the matrix that makes vectors out of features, by ridge regression."""
-    counts = np.diff(indptr)
-    known = counts > 0
-    if not known.any():
-        raise ValueError("fold_in: nobody has met anything, so there is nothing to learn from")
-    features = _features(sums, counts)[known]
-    gram = features.T @ features
-    gram[np.diag_indices_from(gram)] += _RIDGE * (np.trace(gram) / len(gram)) + 1e-30
-    result: Doubles = np.linalg.solve(gram, features.T @ wanted[known].astype(np.float64))
-    return result
 
 
 def _restored(kind: type[Recommender], *parts: Any) -> Recommender:

@@ -7,7 +7,7 @@ import pytest
 
 import firth
 from firth import Corpus, Counts, GloVe, Word2Vec
-from firth.cli import train
+from firth.cli import sources, train
 from firth.models._checkpoint import Checkpoint
 
 FLAGS = ["--dim", 4, "--window", 3, "--min-count", 1, "--threads", 1]
@@ -54,9 +54,9 @@ def test_glove_of_a_folder_of_counts(call, text, tmp_path):
 
 def test_a_folder_is_counts_and_nothing_else(text, tmp_path, monkeypatch):
     monkeypatch.setattr(Counts, "load", lambda path: ["counts of", path], raising=False)
-    assert train.source_of("glove", str(tmp_path)) == ["counts of", str(tmp_path)]
-    assert train.source_of("glove", str(text)) == str(text)
-    assert train.source_of("word2vec", str(tmp_path)) == str(tmp_path)
+    assert sources.read("glove", str(tmp_path), None) == (["counts of", str(tmp_path)], {})
+    assert sources.read("glove", str(text), None) == (str(text), {})
+    assert sources.read("word2vec", str(tmp_path), None) == (str(tmp_path), {})
 
 
 def test_a_checkpoint_is_gone_on_from(call, text, tmp_path):

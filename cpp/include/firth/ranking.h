@@ -17,7 +17,7 @@
 //
 // Samples. An epoch has `samples` of them, each of a pair (u, i) drawn evenly from all that met, with replacement, as
 // in section 5 of the paper; one after the other in a task. j is drawn from `noise`, evenly without it. One that she
-// has met is a vain trial; bpr has kTries of them, then the sample is skipped. Draws depend on the number of the sample
+// has met is a vain trial; after `trials` of them the sample is skipped. Draws depend on the number of the sample
 // alone: draw(seed, kStreamRanking + 256 * trial, epoch, sample), x and y of trial 0 for the pair, z and w of each for
 // j; so neither threads nor cuts change what is trained. The order of updates they do change: threads write rows
 // without locks (Hogwild), the exception to the law that any cut of the range gives the same answer.
@@ -28,8 +28,6 @@
 #include "firth/random.h"
 
 namespace firth {
-
-constexpr i64 kTries = 16;
 
 enum RankingLoss : u32 { kBpr = 0, kWarp = 1 };
 
@@ -50,7 +48,7 @@ struct Ranking {
   i64 pairs;
   const NoiseColumn* noise;  // (items,) an alias table, or null: all items alike
   RankingLoss loss;
-  i64 trials;  // of warp; kTries of bpr
+  i64 trials;  // items that are drawn for a sample, at most
   float lr, reg;
   u64 seed;
   u32 epoch;

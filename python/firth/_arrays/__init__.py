@@ -9,8 +9,10 @@ from firth._arrays._cooccurrence import FREQUENT_WORDS, cooccurrence, merge_coun
 from firth._arrays._cosine import prepare, topk
 from firth._arrays._glove import glove
 from firth._arrays._negative_sampling import alias_table, negative_sampling
+from firth._arrays._ranking import ranking
 from firth._arrays._subwords import arrow_rows, bag_means, lines, subword_means, subwords
 from firth._arrays._tokens import WordCounter, tokens
+from firth._arrays._walks import walks
 
 __all__ = [
     "FREQUENT_WORDS",
@@ -26,8 +28,10 @@ __all__ = [
     "negative_sampling",
     "places",
     "prepare",
+    "ranking",
     "subword_means",
     "subwords",
     "tokens",
     "topk",
+    "walks",
 ]

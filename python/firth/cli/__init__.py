@@ -26,6 +26,7 @@ COMMANDS = {
     "count": ("firth.cli.count", "count who stands beside whom in a text"),
     "nearest": ("firth.cli.nearest", "print the words closest to a word"),
     "analogy": ("firth.cli.analogy", "answer: A is to B as C is to what?"),
+    "links": ("firth.cli.links", "print links that may be next, or judge by links held out"),
     "recommend": ("firth.cli.recommend", "print what users will like, or similar items"),
     "predict": ("firth.cli.predict", "print the labels of texts"),
     "test": ("firth.cli.test", "hold a classifier against texts with labels"),

@@ -5,7 +5,7 @@ with ``firth[sklearn]``; everything else needs numpy only.
 """
 
 from firth.evaluate.analogy import Analogies, Section, analogies
-from firth.evaluate.link_search import LinkRanking, link_ranking
+from firth.evaluate.link_search import LinkRanking, PredictedLinks, link_ranking, predict_links
 from firth.evaluate.links import LinkPrediction, edge_features, link_prediction
 from firth.evaluate.nodes import NodeClassification, node_classification
 from firth.evaluate.ranking import (
@@ -29,6 +29,7 @@ __all__ = [
     "LinkSplit",
     "Links",
     "NodeClassification",
+    "PredictedLinks",
     "Section",
     "WordPairs",
     "analogies",
@@ -41,6 +42,7 @@ __all__ = [
     "metrics_at_k",
     "mrr",
     "node_classification",
+    "predict_links",
     "ranks_among",
     "recommendation",
     "split_links",

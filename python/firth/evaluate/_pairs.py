@@ -36,7 +36,7 @@ def numbers_of(nodes: int, a: "Longs", b: "Longs") -> "Longs":
 def nodes_of(nodes: int, numbers: "Longs") -> "Longs":
     """Return the pairs of these numbers (m, 2), the lower node first."""
     firsts = _first(nodes, np.arange(nodes, dtype=np.int64))
-    low = _places(firsts[: max(1, nodes - 1)], numbers) - 1
+    low = places(firsts[: max(1, nodes - 1)], numbers) - 1
     pairs: Longs = np.stack([low, numbers - firsts[low] + low + 1], axis=1).astype(np.int64)
     return pairs
 
@@ -63,7 +63,7 @@ def draw_gaps(taken: "Longs", total: int, count: int, seed: int, purpose: int) -
     """
     drawn = draw_different(total - len(taken), count, seed, purpose)
     before = taken - np.arange(len(taken))
-    gaps: Longs = drawn + _places(before, drawn)
+    gaps: Longs = drawn + places(before, drawn)
     return gaps
 
 
@@ -122,7 +122,7 @@ def forest(nodes: int, a: "Longs", b: "Longs") -> npt.NDArray[np.bool_]:
     return chosen
 
 
-def _places(rising: "Longs", values: "Longs") -> "Longs":
+def places(rising: "Longs", values: "Longs") -> "Longs":
     """Return how many are not above each value; looked for in order, since memory is slow."""
     order = np.argsort(values)
     places = np.empty(len(values), np.int64)

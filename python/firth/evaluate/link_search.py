@@ -1,6 +1,6 @@
-"""Link prediction as a search: where the other end of an edge held out ranks among all nodes."""
+"""Links as a search among all nodes: ranks of edges held out, and pairs that may be next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from firth.evaluate.splits import LinkSplit, depths_of, judged_links
 from firth.kernels._arguments import one_of, whole
 
 if TYPE_CHECKING:
-    from firth._backend import Floats, Longs
+    from firth._backend import Doubles, Floats, Longs
     from firth.embedding import Embedding
     from firth.graph import Graph
 
@@ -36,6 +36,22 @@ class LinkRanking(NamedTuple):
     hits: dict[int, float]
     mrr: float
     queries: int
+
+
+class PredictedLinks(NamedTuple):
+    """What `predict_links` found.
+
+    Attributes
+    ----------
+    pairs
+        (m, 2) int64 rows of nodes. For certain nodes: each of them and another one, in their order,
+        best first; otherwise best first, the lower row first if undirected.
+    scores
+        (m,) float64: cosines or dot products.
+    """
+
+    pairs: "Longs"
+    scores: "Doubles"
 
 
 def link_ranking(
@@ -110,18 +126,100 @@ def link_ranking(
     if queries is not None:
         whole(name, "queries", queries, 1, 2**62)
         asked = asked[_pairs.shuffled(len(asked), seed, _pairs.QUERIES)[:queries]]
-    keys = split.train.keys
-    rows = rows_of(embedding, keys)
-    check_known(name, rows, np.arange(len(keys)), keys)
-    vectors = (
-        embedding.vectors
-        if np.array_equal(rows, np.arange(len(embedding.keys)))
-        else (embedding.vectors[rows])
-    )
+    vectors = _vectors(name, embedding, split.train)
     others = [split.valid.positives, split.test.positives] if known == "all" else []
     neighbours = _Neighbours(split.train, others)
     ranks = _ranks(vectors, asked, neighbours, max(depths), metric, threads)
     return LinkRanking({depth: hits_at_k(ranks, depth) for depth in depths}, mrr(ranks), len(asked))
+
+
+def predict_links(
+    embedding: "Embedding",
+    graph: "Graph",
+    k: int = 10,
+    *,
+    nodes: Sequence[str] | None = None,
+    metric: Literal["cosine", "dot"] = "cosine",
+    threads: int | None = None,
+) -> PredictedLinks:
+    """Find the pairs of nodes that no edge joins yet and whose vectors are closest.
+
+    Parameters
+    ----------
+    embedding
+        Vectors of all nodes; keys are found by name.
+    graph
+        Whose edges are known.
+    k
+        How many pairs.
+    nodes
+        Names: k pairs are found for each of them, instead of k altogether.
+    metric
+        What pairs are ranked by, exactly as float64 has it.
+    threads
+        For the search; None takes all.
+
+    Returns
+    -------
+    PredictedLinks
+        Fewer than k where no more are left.
+
+    Raises
+    ------
+    KeyError
+        A node has no vector, or is not in the graph.
+    ValueError, TypeError
+        An argument out of range or of another type.
+
+    Examples
+    --------
+    >>> import firth
+    >>> from firth.evaluate import predict_links
+    >>> ring = firth.Graph([(0, 1), (1, 2), (2, 3), (3, 0)])
+    >>> near = firth.Embedding(ring.keys, [[1, 0], [1, 1], [1, 0], [-1, 1]])
+    >>> predict_links(near, ring, k=1).pairs.tolist()
+    [[0, 2]]
+    """
+    name = "predict_links"
+    k = whole(name, "k", k, 1, 2**31)
+    one_of(name, "metric", metric, ("dot", "cosine"))
+    if isinstance(nodes, str):
+        raise TypeError(f"{name}: nodes={nodes!r} is a single text, expected several")
+    vectors = _vectors(name, embedding, graph)
+    if nodes is None:
+        sources = np.arange(len(graph.keys))
+    else:
+        unknown = [node for node in nodes if node not in graph.index]
+        if unknown:
+            raise KeyError(f"{name}: node {unknown[0]!r} is not in the graph")
+        sources = np.array([graph.index[node] for node in nodes], np.int64)
+    asked = np.stack([sources, np.full(len(sources), -1)], axis=1)
+    places, pairs, scores = np.empty(0, np.int64), np.empty((0, 2), np.int64), np.empty(0)
+    for some, ids, found in _searches(vectors, asked, _Neighbours(graph, []), k, metric, threads):
+        row, column = np.nonzero(ids >= 0)
+        several = np.stack([asked[some[row], 0], ids[row, column]], axis=1)
+        places = np.concatenate([places, some[row]])
+        pairs = np.concatenate([pairs, several])
+        scores = np.concatenate([scores, found[row, column]])
+        if nodes is None:  # keep what may be among the k best: pairs are found from either end
+            if not graph.directed:
+                pairs.sort(axis=1)
+            best = np.lexsort([pairs[:, 1], pairs[:, 0], -scores])
+            _, first = np.unique(pairs[best], axis=0, return_index=True)
+            kept = best[np.sort(first)[:k]]
+            places, pairs, scores = places[kept], pairs[kept], scores[kept]
+    if nodes is not None:
+        order = np.argsort(places, kind="stable")
+        pairs, scores = pairs[order], scores[order]
+    return PredictedLinks(pairs, scores)
+
+
+def _vectors(function: str, embedding: "Embedding", graph: "Graph") -> "Floats":
+    """Return the vectors of all nodes, in the order of the graph."""
+    rows = rows_of(embedding, graph.keys)
+    check_known(function, rows, np.arange(len(rows)), graph.keys)
+    same = len(rows) == len(embedding.keys) and bool((rows == np.arange(len(rows))).all())
+    return embedding.vectors if same else embedding.vectors[rows]
 
 
 class _Neighbours:
@@ -159,11 +257,28 @@ def _ranks(
     threads: int | None,
 ) -> "Longs":
     """Return the rank of each target, from 1; 0 for those beyond `depth`."""
-    prepared = kernels.prepare(vectors, metric, threads=threads)
     # One more than is asked for: equal scores, which count against the answer, end within the list
     # or go on beyond `depth`.
-    most = min(depth + 1, len(vectors))
     ranks = np.zeros(len(asked), np.int64)
+    for some, ids, scores in _searches(vectors, asked, neighbours, depth + 1, metric, threads):
+        found = ids == asked[some, 1:]
+        own = np.where(found, scores, -np.inf).max(axis=1, keepdims=True)
+        rank = (scores >= own).sum(axis=1)
+        ranks[some] = np.where(found.any(axis=1) & (rank <= depth), rank, 0)
+    return ranks
+
+
+def _searches(
+    vectors: "Floats",
+    asked: "Longs",
+    neighbours: _Neighbours,
+    most: int,
+    metric: Literal["cosine", "dot"],
+    threads: int | None,
+) -> Iterator[tuple["Longs", "Longs", "Doubles"]]:
+    """Yield some places of `asked`, and the best nodes for their sources that are no neighbours."""
+    prepared = kernels.prepare(vectors, metric, threads=threads)
+    most = min(most, len(vectors))
     order = np.argsort(neighbours.sizes[asked[:, 0]], kind="stable")  # rows alike in length
     widths = neighbours.sizes[asked[order, 0]] + 1 + most
     begin = 0
@@ -181,8 +296,4 @@ def _ranks(
             dtype=np.float64,
             threads=threads,
         )
-        found = ids == asked[some, 1:]
-        own = np.where(found, scores, -np.inf).max(axis=1, keepdims=True)
-        rank = (scores >= own).sum(axis=1)
-        ranks[some] = np.where(found.any(axis=1) & (rank <= depth), rank, 0)
-    return ranks
+        yield some, ids, scores

@@ -23,7 +23,7 @@ Bools = npt.NDArray[np.bool_]
 
 SCALES = ("none", "standard", "unit")
 FEW = 1024  # up to so many columns, Newton's method is quicker than L-BFGS
-SINGLE, DOUBLE = 4e6, 1e12  # greatest conditions that float32 and float64 are enough for
+SINGLE, DOUBLE = 4e6, 1e9  # greatest conditions that float32 and float64 are enough for
 
 
 class NodeClassification(NamedTuple):

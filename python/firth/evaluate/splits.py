@@ -197,7 +197,7 @@ def _places(graph: "Graph", edges: "Longs", sources: "Longs", targets: "Longs") 
     if graph.directed:
         joins = sources != targets
         numbers = _pairs.numbers_of(len(graph.csr.indptr) - 1, sources[joins], targets[joins])
-        places[joins] = np.searchsorted(edges, numbers)
+        places[joins] = _pairs.places(edges, numbers) - 1
         return places
     up = sources < targets
     places[up] = np.arange(len(edges))

@@ -20,12 +20,13 @@ from firth.formats import firth
 from firth.formats.kinds import LEARNER, Config, Shapes, Tensors
 from firth.models._beginning import Tables
 from firth.models.fasttext import FastText
+from firth.models.item2vec import ItemToVec
 from firth.models.word2vec import Word2Vec
 
 if TYPE_CHECKING:
     from firth.learner import Learnt
 
-_MODELS = {"Word2Vec": Word2Vec, "FastText": FastText}
+_MODELS = {"Word2Vec": Word2Vec, "FastText": FastText, "ItemToVec": ItemToVec}
 _NUMBERS = ("words", "tokens", "epochs")
 
 

@@ -1,13 +1,12 @@
 """The firth folder of a recommender: users, items, vectors and what was seen, which can be mapped.
 
 Tensors: ``item_vectors`` float32 (items, dim); ``user_vectors`` float32 (users, dim), unless users
-are what they have seen; ``biases`` and ``diagonal`` float32 (items,) where there are any; ``indptr`` int64
-(users + 1,) and ``indices`` int32 (seen,), what each user has met; and the keys: first the names of
-the users, then those of the items. How many there are of each stands in the configuration.
+are what they have seen; ``biases`` and ``diagonal`` float32 (items,) where there are any; what each
+user has met, ``indptr`` int64 (users + 1,) and ``indices`` int32 (seen,); and the keys: first the
+names of the users, then those of the items. The configuration says how many there are of each.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,13 +35,8 @@ def write(model: Recommender, path: AnyPath) -> None:
     if isinstance(model, ItemRecommender) and model.diagonal is not None:
         tensors["diagonal"] = model.diagonal
     users, items = len(model.users), len(model.items)
-    entries: dict[str, Any] = {
-        "users": users,
-        "items": items,
-        "dim": model.dim,
-        "seen": model.seen.nnz,
-    }
-    entries |= {"metadata": model.metadata}
+    sizes = {"users": users, "items": items, "dim": model.dim, "seen": model.seen.nnz}
+    entries = {**sizes, "metadata": model.metadata}
     firth.write_folder(path, RECOMMENDER, [*model.users, *model.items], tensors, entries)
 
 
@@ -77,11 +71,12 @@ def _made(file: Path, config: Config, tensors: Tensors) -> Recommender:
     firth.check_tensors(file, tensors, keys, shapes)
     names = firth.keys_of(file, tensors)
     met = CSR(tensors["indptr"], tensors["indices"], np.ones(seen, np.float32), items)
-    vectors = tensors.get("user_vectors"), tensors["item_vectors"]
-    parts = names[:users], names[users:], *vectors, met, tensors.get("biases"), config["metadata"]
+    vectors, of_items = tensors.get("user_vectors"), tensors["item_vectors"]
+    rest = met, tensors.get("biases"), config["metadata"]
     try:
-        if vectors[0] is None:
-            return ItemRecommender(*parts, tensors.get("diagonal"))
-        return Recommender(*parts)
+        if vectors is None:
+            diagonal = tensors.get("diagonal")
+            return ItemRecommender(names[:users], names[users:], None, of_items, *rest, diagonal)
+        return Recommender(names[:users], names[users:], vectors, of_items, *rest)
     except (TypeError, ValueError) as error:
         raise FormatError(file, "tensors", "a recommender", str(error)) from None

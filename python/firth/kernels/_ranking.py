@@ -13,6 +13,7 @@ from firth.kernels._arguments import (
     contiguous,
     number_of_threads,
     one_of,
+    overlap,
     part_of,
     real,
     typed,
@@ -21,6 +22,7 @@ from firth.kernels._arguments import (
 from firth.kernels._matrices import check_matrix
 
 LOSSES = ("bpr", "warp")
+_TRIALS = {"bpr": 16, "warp": 50}
 _NONE = np.zeros(0, np.float32)
 _UNIFORM = np.zeros((0, 2), np.uint32)
 _MOST_PAIRS = 2**32 - 1
@@ -56,7 +58,7 @@ def ranking(
     biases: Floats | None = None,
     noise: Ids | None = None,
     loss: Literal["bpr", "warp"] = "bpr",
-    trials: int = 50,
+    trials: int | None = None,
     lr: float = 0.05,
     reg: float = 0.01,
     seed: int = 1,
@@ -87,7 +89,8 @@ def ranking(
         "bpr" (the logarithm of the logistic function of the difference), or "warp" (items are drawn
         until one is ranked too high, which says about how many are).
     trials
-        Of "warp": how many items are drawn at most, 1 to 65536.
+        How many items are drawn at most to go with one that was met, 1 to 65536; None: 16 for
+        "bpr", which draws anew what the user has met, and 50 for "warp".
     lr, reg
         Learning rate, and the share of each row that a step takes away per unit of it, not
         negative.
@@ -142,6 +145,8 @@ def ranking(
         contiguous(name, table, array)
         if not getattr(array.flags, "writeable", True):
             raise ValueError(f"{name}: {table} must be writeable, it is updated in place")
+    if users.size and items.size and overlap(users, items):
+        raise ValueError(f"{name}: users and items share memory, expected two tables")
     if noise is not None:
         typed(name, "noise", noise, np.uint32, ((columns, 2),))
         contiguous(name, "noise", noise)
@@ -151,7 +156,7 @@ def ranking(
             )
     if met.nnz > _MOST_PAIRS:
         raise ValueError(f"{name}: met has {met.nnz} pairs, expected at most {_MOST_PAIRS}")
-    trials = whole(name, "trials", trials, 1, 2**16)
+    trials = whole(name, "trials", _TRIALS[loss] if trials is None else trials, 1, 2**16)
     lr, reg = real(name, "lr", lr, 0, _MOST), real(name, "reg", reg, 0, _MOST)
     seed = whole(name, "seed", seed, 0, 2**64 - 1)
     epoch = whole(name, "epoch", epoch, 0, 2**32 - 1)

@@ -108,12 +108,13 @@ def transitions(
     [0, 1073741824, 0]
     """
     name = "transitions"
+    if not isinstance(getattr(graph, "indptr", np.zeros(0)), np.ndarray):
+        raise TypeError(f"{name}: graph must be on the host (see Transitions.to_device)")
     check_matrix(name, "graph", graph, np.float32)
     flag(name, "weighted", weighted)
     nodes, columns = graph.shape
     if nodes != columns:
         raise ValueError(f"{name}: graph is {nodes} x {columns}, expected as many rows as columns")
-    array_module(name, indptr=graph.indptr)
     indptr, indices, weights = graph.indptr, graph.indices.view(np.uint32), graph.data
     kinds = 1
     if types is not None:
@@ -159,9 +160,11 @@ def edge_thresholds(indptr: Longs, weights: Any) -> Ids | None:
         totals = np.add.reduceat(some, begins)
         of_edge = np.repeat(np.arange(len(begins)), sizes[sizes > 0])
         alike = alike and bool((some == some[begins][of_edge]).all())
-        before = np.concatenate([[0.0], np.cumsum(some / totals[of_edge])[:-1]])
-        shares = np.maximum(before - before[begins][of_edge], 0) * 2.0**32
-        found[bounds[0] : bounds[-1]] = np.minimum(shares, 2.0**32 - 1).astype(np.uint32)
+        # In 2**-60, modulo 2**64: sums over earlier rows must not blur the differences.
+        units = (some / totals[of_edge] * 2.0**60).astype(np.uint64)
+        before = np.cumsum(units) - units
+        shares = (before - before[begins][of_edge]) >> np.uint64(28)
+        found[bounds[0] : bounds[-1]] = np.minimum(shares, np.uint64(2**32 - 1))
     return None if alike else found
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from firth import kernels
-from firth._backend import Doubles, Floats, Longs
+from firth._backend import Doubles, Floats
 from firth._progress import Progress
 from firth.models._beginning import Callback
 from firth.models._devices import device_arrays, expect_room
@@ -56,17 +56,23 @@ class Course:
     epochs: int
 
     @classmethod
-    def of(cls, model: Any, stream: Stream, seen: Longs, dim: int, epochs: int) -> "Course":
+    def of(
+        cls, model: Any, stream: Stream, seen: Any, dim: int, epochs: int, again: float | None
+    ) -> "Course":
         """Return the course that a model describes, of rows of ``dim`` numbers.
 
         ``seen`` is how often nodes are among the first that are drawn: by this noise is drawn and
-        frequent nodes are thinned out.
+        frequent nodes are thinned out. ``again`` is the share of a node's company on walks that it
+        is itself; None: there are no walks.
         """
         counts = np.maximum(seen, 1)
         keep = kernels.keep_chances(counts, model.sample)
-        kept = (keep.astype(np.float64) + 1) / 2**32 * seen / max(int(seen.sum()), 1)
+        kept = (keep.astype(np.float64) + 1) / 2**32 * seen / max(float(seen.sum()), 1)
         weights: Doubles = counts.astype(np.float64) ** model.noise_exponent
         plan = Plan.of(model, model.lr, dim, kept, weights, None)
+        if again is not None:
+            plan = plan.on_walks(model, again)
+        plan = replace(plan, rate=1.0)
         return cls(model, stream, plan, keep, kernels.noise(weights, 1), epochs)
 
     def rate(self, done: float) -> float:

@@ -1,19 +1,16 @@
-"""The epochs around ``kernels.ranking``: tables, schedule, callback, failure."""
+"""The epochs around ``kernels.ranking``: schedule, callback, failure."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from os import PathLike
 from typing import Any, Literal, Self
 
-import numpy as np
-
 from firth import kernels
-from firth._backend import Floats, Ids
+from firth._backend import Ids
 from firth._progress import Progress
-from firth._random import initial_rows
-from firth.csr import CSR
 from firth.interactions import Interactions
 from firth.models._beginning import Callback
+from firth.models._interactions import Tables, check_arguments, interactions_of
 from firth.models._settings import choice, real, whole
 from firth.models._training import check_finite
 from firth.recommender import Recommender
@@ -29,63 +26,11 @@ def ranking(model: Any) -> None:
     real(model, "min_lr", 0, 1e3)
     real(model, "reg", 0, 1e3)
     choice(model, "negatives", NEGATIVES)
-    choice(model, "biases", (False, True))
+    if hasattr(model, "biases"):
+        choice(model, "biases", (False, True))
     whole(model, "seed", 0, 2**64 - 1)
     if model.threads is not None:
         whole(model, "threads", 1, 1024)
-
-
-def check_arguments(model: Any, start: Any, callback: Any) -> None:
-    """Say what is wrong with what ``fit`` was given, before a file is read for nothing."""
-    name = type(model).__name__
-    if start is not None:
-        if not isinstance(start, Recommender):
-            raise TypeError(f"{name}: start is {type(start).__name__}, expected a Recommender")
-        if start.user_vectors is None or start.dim != model.dim:
-            found = "no vectors of users" if start.user_vectors is None else f"dim {start.dim}"
-            raise ValueError(f"{name}: start has {found}, expected dim {model.dim}")
-    if callback is not None and not callable(callback):
-        raise TypeError(f"{name}: callback={callback!r} cannot be called")
-
-
-def interactions_of(name: str, source: Any, progress: bool | None) -> Interactions:
-    """Return the interactions that ``fit`` was given, or read them."""
-    if isinstance(source, Interactions):
-        return source
-    if isinstance(source, (str, PathLike)) or hasattr(source, "read"):
-        return Interactions.read(source, progress=progress)
-    if isinstance(source, CSR) or hasattr(source, "tocsr"):
-        return Interactions(source)
-    kind = type(source).__name__
-    raise TypeError(f"{name}: source is {kind}, expected Interactions, a path or a sparse matrix")
-
-
-@dataclass
-class Tables:
-    """What is trained: vectors of users and of items, and biases of items or None."""
-
-    users: Floats
-    items: Floats
-    biases: Floats | None
-
-    @classmethod
-    def of(cls, model: Any, x: Interactions, start: Recommender | None) -> Self:
-        """Return random vectors and no biases, or those of ``start`` where it has the names."""
-        rows = initial_rows(model.seed, 0, sum(x.shape), model.dim)
-        users, items = rows[: x.shape[0]].copy(), rows[x.shape[0] :].copy()
-        biases = np.zeros(len(items), np.float32) if model.biases else None
-        if start is not None:
-            assert start.user_vectors is not None
-            for table, names, index, known in (
-                (users, x.users, start.user_index, start.user_vectors),
-                (items, x.items, start.item_index, start.item_vectors),
-            ):
-                places = np.array([index.get(name, -1) for name in names], np.int64)
-                table[places >= 0] = known[places[places >= 0]]
-            if biases is not None and start.biases is not None:  # places are those of the items
-                biases[places >= 0] = start.biases[places[places >= 0]]
-        users[np.diff(x.csr.indptr) == 0] = 0  # of whom nothing will be learnt
-        return cls(users, items, biases)
 
 
 def fitted(
@@ -96,12 +41,10 @@ def fitted(
     progress: bool | None,
     callback: Callback | None,
     epoch_of: Callable[["Run", Tables, int, Any], kernels.Ranked] | None = None,
-    final: Callable[[Tables], Tables] | None = None,
 ) -> Recommender:
     """Return what a model learns; see `firth.BPR.fit`.
 
-    ``epoch_of`` trains an epoch in a way of its own; ``final`` makes of the tables what is
-    returned.
+    ``epoch_of`` trains an epoch in a way of its own, given also what to tell of progress.
     """
     name = type(model).__name__
     check_arguments(model, start, callback)
@@ -111,11 +54,9 @@ def fitted(
     losses: list[float] = []
 
     def result() -> Recommender:
-        made = tables if final is None else final(tables)
         metadata = {"model": name, **asdict(model), "interactions": len(x), "losses": losses}
-        return Recommender(
-            x.users, x.items, made.users, made.items, x.csr, made.biases, metadata, check=False
-        )
+        found = tables.users, tables.items, x.csr, tables.biases
+        return Recommender(x.users, x.items, *found, metadata, check=False)
 
     try:
         run.train(tables, losses, progress, callback, epoch_of or Run.epoch)
@@ -134,14 +75,17 @@ class Run:
     noise: Ids | None
     loss: Literal["bpr", "warp"]
     trials: int
+    unit: float  # by which the loss of a sample is divided
 
     @classmethod
     def of(cls, model: Any, x: Interactions) -> Self:
         """Return the run that a model describes."""
         popular = model.negatives == "popular"
         noise = kernels.noise(x.item_counts, 1.0) if popular else None
-        trials = getattr(model, "trials", None)
-        return cls(model, x, noise, "bpr" if trials is None else "warp", trials or 1)
+        if model.loss == "bpr":
+            return cls(model, x, noise, "bpr", getattr(model, "trials", 16), 1.0)
+        most = max(math.log(max(x.shape[1] - 1, 1)), 1.0)  # of the loss of a rank
+        return cls(model, x, noise, "warp", model.trials, 1 / most)
 
     def rate(self, done: float) -> float:
         """Return the learning rate when this share of all epochs is done: it falls linearly."""
@@ -153,7 +97,7 @@ class Run:
     ) -> kernels.Ranked:
         """Train samples of an epoch; None: all."""
         model = self.model
-        return kernels.ranking(
+        done = kernels.ranking(
             tables.users,
             tables.items,
             self.x.csr,
@@ -161,14 +105,15 @@ class Run:
             noise=self.noise,
             loss=self.loss,
             trials=self.trials,
-            lr=self.rate(epoch / model.epochs),
-            reg=model.reg,
+            lr=self.rate(epoch / model.epochs) * self.unit,
+            reg=model.reg / self.unit,
             seed=model.seed,
             epoch=epoch,
             part=part,
             threads=model.threads,
             progress=tell,
         )
+        return done._replace(loss=done.loss * self.unit)
 
     def epoch(self, tables: Tables, epoch: int, tell: Any) -> kernels.Ranked:
         """Train an epoch."""

@@ -111,14 +111,27 @@ class Walking:
         )
         return Chunk(found.ids, found.offsets)
 
-    def seen(self, nodes: int) -> Longs:
-        """Return how often each node is on the first walks: on one from each start, if not more."""
+    def seen(self, nodes: int) -> tuple[Longs, float]:
+        """Return how often each node is on the first walks, and how often it meets itself there.
+
+        They are one walk from each start, unless that is less than a chunk. The second number is
+        the share of places within the window of a place that have the same node.
+        """
         counts = np.zeros(nodes, np.int64)
+        same = pairs = 0
         most = min(max(len(self.starts), self.step), self.each)
         for first in range(0, most, self.step):
-            ids = self.draw(first, min(first + self.step, most)).ids
+            chunk = self.draw(first, min(first + self.step, most))
+            ids = chunk.ids if self.xp is np else self.xp.asnumpy(chunk.ids)
+            offsets = chunk.offsets if self.xp is np else self.xp.asnumpy(chunk.offsets)
             counts += np.bincount(ids, minlength=nodes)
-        return counts
+            if first == 0:
+                walk = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+                for apart in range(1, min(self.model.window, self.model.length - 1) + 1):
+                    together = walk[apart:] == walk[:-apart]
+                    same += int((together & (ids[apart:] == ids[:-apart])).sum())
+                    pairs += int(together.sum())
+        return counts, same / max(pairs, 1)
 
 
 def order_by_chance(nodes: Ids, seed: int, lap: int) -> Ids:
@@ -147,9 +160,13 @@ def begun(
     return table
 
 
-def embedding_of(model: Any, graph: Any, vectors: Floats, losses: list[float]) -> Embedding:
-    """Return an embedding that says how it was trained."""
+def embedding_of(
+    model: Any, graph: Any, vectors: Floats, losses: list[float] | None = None
+) -> Embedding:
+    """Return an embedding that says how it was made, with losses where it was trained."""
     nodes, isolated = len(graph.keys), len(graph.isolated)
-    found = {"nodes": nodes, "entries": graph.csr.nnz, "isolated": isolated, "losses": losses}
+    found: dict[str, Any] = {"nodes": nodes, "entries": graph.csr.nnz, "isolated": isolated}
+    if losses is not None:
+        found["losses"] = losses
     metadata = {"model": type(model).__name__, **asdict(model), **found}
     return Embedding(graph.keys, vectors, None, metadata, check=False)

@@ -1,10 +1,11 @@
 """BPR: what a user has met is to score above what she has not, pair by pair."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from firth.models._beginning import Callback
 from firth.models._ranking import fitted, ranking
+from firth.models._settings import whole
 from firth.recommender import Recommender
 
 
@@ -30,6 +31,10 @@ class BPR:
     negatives
         How items that were not met are drawn: "uniform", or "popular", in proportion to how many
         users have met them. Those that the user has met are drawn again.
+    trials
+        How many items are drawn at most to go with one that was met: those that the user has met
+        are drawn anew, and after so many the sample is left out. 1 and "popular" give samples like
+        those of the library implicit.
     biases
         Whether items have a number that is added to their scores for all users.
     seed
@@ -62,12 +67,16 @@ class BPR:
     min_lr: float = 0.0
     reg: float = 0.01
     negatives: Literal["uniform", "popular"] = "uniform"
+    trials: int = 16
     biases: bool = True
     seed: int = 1
     threads: int | None = None
 
+    loss: ClassVar[Literal["bpr", "warp"]] = "bpr"
+
     def __post_init__(self) -> None:
         ranking(self)
+        whole(self, "trials", 1, 2**16)
 
     def fit(
         self,

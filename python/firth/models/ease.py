@@ -9,7 +9,7 @@ from firth._backend import Doubles
 from firth._progress import Progress
 from firth.csr import CSR
 from firth.item_recommender import ItemRecommender
-from firth.models._ranking import interactions_of
+from firth.models._interactions import interactions_of
 from firth.models._settings import real, whole
 
 _BLOCK = 1 << 24  # numbers of dense rows of users
@@ -21,8 +21,8 @@ class EASE:
 
     The weights B, with a diagonal of zeros, are those for which X B is closest to X in terms of
     squares, plus ``reg`` times the squares of B; X is who has met what, 1 or 0. Nothing is drawn,
-    and there are no epochs: an inverse in float64 takes 8 bytes and more for each pair of items, and
-    time with the third power of their number (3,700 items: some 10 s on one core).
+    and there are no epochs. It takes memory with the square of the number of items, about 24 bytes
+    a pair, and time with its third power (3,700 items: some 5 s on one core).
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ class EASE:
         inverse[np.diag_indices(items)] = 0
         weights = np.ascontiguousarray(inverse.T.astype(np.float32))
         metadata = {"model": "EASE", **asdict(self), "interactions": len(x)}
-        parts = x.users, x.items, None, weights, x.csr, None, metadata, diagonal
-        return ItemRecommender(*parts, check=False)
+        rest = weights, x.csr, None, metadata, diagonal
+        return ItemRecommender(x.users, x.items, None, *rest, check=False)
 
 
 def gram_matrix(met: CSR, progress: bool | None = False) -> Doubles:

@@ -54,8 +54,11 @@ class Node2Vec:
     device
         "cpu", or "cuda": tables and graph are moved to the current CUDA device, which must have
         room for them, and walks are made there. Needs CuPy: firth[cuda12] or firth[cuda13].
-    seed, threads, quality, deterministic
+    seed, threads, deterministic
         As in `Word2Vec`.
+    quality
+        As in `Word2Vec`: "fast" (16 nodes of a walk share a state, and 32 negatives), "balanced"
+        (16 and 64) or "careful" (8 and 64); fewer nodes where walks come back often.
 
     Raises
     ------
@@ -159,9 +162,9 @@ class Node2Vec:
         check_arguments(type(self).__name__, self.dim, start, callback)
         graph = checked_graph(type(self).__name__, graph)
         stream = Walking.of(self, graph)
-        seen = stream.seen(len(graph.keys))
+        seen, again = stream.seen(len(graph.keys))
         input = begun(self, graph, self.dim, start)
-        course = Course.of(self, stream, seen, self.dim, self.epochs)
+        course = Course.of(self, stream, seen, self.dim, self.epochs, again)
         losses: list[float] = []
         tables = [(input, np.zeros_like(input))]
         try:
@@ -181,12 +184,6 @@ class DeepWalk(Node2Vec):
     References
     ----------
     Perozzi, Al-Rfou and Skiena, "DeepWalk: online learning of social representations" (2014).
-
-    Examples
-    --------
-    >>> from firth import Graph
-    >>> DeepWalk(dim=8, threads=1).fit(Graph([[0, 1], [1, 2], [2, 0]]))
-    Embedding(3 keys, dim=8)
     """
 
     p: float = field(default=1.0, init=False)

@@ -90,6 +90,7 @@ T __shfl_xor_sync(unsigned, T value, int mask) {
   return __shfl_sync(0, value, static_cast<int>(threadIdx.x % kHostWarp) ^ mask);
 }
 
+inline int __ffs(int bits) { return __builtin_ffs(bits); }
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline int __dp4a(int a, int b, int sum) {

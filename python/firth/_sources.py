@@ -199,7 +199,7 @@ def _zstd() -> Any:
             return importlib.import_module(name)
         except ImportError:
             continue
-    raise ImportError("Corpus.read: a .zst file needs Python 3.14 or `pip install firth[zstd]`")
+    raise ImportError("a .zst file needs Python 3.14 or `pip install firth[zstd]`")
 
 
 # ---- rows ---------------------------------------------------------------------------------------

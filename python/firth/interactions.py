@@ -322,7 +322,9 @@ class Interactions:
         the others, most frequent first.
         """
         counts = self.item_counts
-        ranked = np.argsort(-counts, kind="stable")[: int((counts > 0).sum())]
+        by_name = [name.encode("utf-8", "surrogateescape") for name in self._items]
+        order = sorted(range(len(counts)), key=lambda item: (-counts[item], by_name[item]))
+        ranked = np.array(order[: int((counts > 0).sum())], np.int64)
         places = np.zeros(len(counts), np.uint32)
         places[ranked] = np.arange(len(ranked), dtype=np.uint32)
         items = places[self._csr.indices]

@@ -1,5 +1,6 @@
 """ItemToVec: sessions in any form, and what their items end up next to."""
 
+import numpy as np
 import pytest
 
 from firth import Interactions, ItemToVec, Learner, Word2Vec
@@ -43,3 +44,17 @@ def test_its_own_name_stands_in_errors():
         ItemToVec(dim=0)
     with pytest.raises(TypeError, match="source is int"):
         ItemToVec().fit(5)
+
+
+def test_items_with_numbers_for_names_that_are_met_as_often_can_be_learnt():
+    met = Interactions([0, 0, 1, 1, 2, 2], [9, 10, 9, 10, 100, 9])
+    assert met.sessions().vocabulary.words == ["9", "10", "100"]
+    assert len(ItemToVec(dim=4, epochs=1, threads=1).fit(met)) == 3
+
+
+def test_sessions_of_thousands_of_items_stay_finite():
+    rng = np.random.default_rng(1)
+    sessions = [[f"i{item}" for item in rng.zipf(1.3, 1500) % 500] for _ in range(4)]
+    emb = ItemToVec(dim=8, epochs=2, min_count=1, threads=1).fit(sessions)
+    assert np.isfinite(emb.vectors).all()
+    assert np.linalg.norm(emb.vectors, axis=1).max() < 20

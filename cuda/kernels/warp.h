@@ -22,7 +22,7 @@ __device__ T sum_up_to(T value) {
 }
 
 // The lowest thread that votes for something somebody does.
-__device__ int first_of(unsigned votes) { return __ffs(static_cast<int>(votes)) - 1; }
+__device__ inline int first_of(unsigned votes) { return __ffs(static_cast<int>(votes)) - 1; }
 
 }  // namespace
 }  // namespace firth::cuda

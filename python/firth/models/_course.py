@@ -12,7 +12,7 @@ from firth._backend import Doubles, Floats
 from firth._progress import Progress
 from firth.models._beginning import Callback
 from firth.models._devices import device_arrays, expect_room
-from firth.models._plan import Plan
+from firth.models._plan import MOST_PAIRS, Plan
 from firth.models._training import check_finite
 
 
@@ -72,7 +72,7 @@ class Course:
         plan = Plan.of(model, model.lr, dim, kept, weights, None)
         if again is not None:
             plan = plan.on_walks(model, again)
-        plan = replace(plan, rate=1.0)
+        plan = replace(plan, rate=min(1.0, MOST_PAIRS / (model.window + 1)))
         return cls(model, stream, plan, keep, kernels.noise(weights, 1), epochs)
 
     def rate(self, done: float) -> float:

@@ -32,7 +32,7 @@ _WAITING = 2**28  # bytes of steps that may wait in a round
 # frequent word: by a block of a corpus of a dozen words, whose vectors run away from each other
 # past about this; and by a round, whose sums of steps the kernel shortens besides.
 BLOCK_PUSH, ROUND_PUSH = 0.5, 8.0
-CENTRE_PUSH = 1.0  # learning rate x the pairs of a centre: windows of whole sessions have thousands
+MOST_PAIRS = 40  # of a centre, at the whole learning rate: windows of sessions make thousands
 
 # Centres of a block and negatives that they share on walks, as QUALITY has them for texts.
 # More negatives make up for fewer blocks: micro-F1 on BlogCatalog is .376 with 32, .387 with 64.
@@ -90,10 +90,8 @@ class Plan:
         pairs = (model.window + 1) * (share + model.negative * float(noise.max() / noise.sum()))
         push = lr * pairs
         rate = 1.0 if model.cbow or bags is not None else SKIP_GRAM_RATE[model.quality]
-        if (
-            not model.cbow
-        ):  # all pairs of a centre are trained from one state, however many they are
-            rate *= min(1.0, CENTRE_PUSH / (lr * (model.window + 1)), BLOCK_PUSH / push)
+        if not model.cbow:  # all pairs of a centre are trained from one state
+            rate *= min(1.0, MOST_PAIRS / (model.window + 1))
         plan = cls(
             block=int(np.clip(BLOCK_PUSH / push, 1, block)),
             shared=shared,

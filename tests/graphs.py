@@ -97,3 +97,27 @@ def same(one, other):
         and (one.directed, one.weighted) == (other.directed, other.weighted)
         and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in arrays)
     )
+
+
+def two_cliques(size=8):
+    """Return two cliques that one edge joins: nodes below ``size``, and the others."""
+    clique = [(a, b) for a in range(size) for b in range(a)]
+    return Graph([*clique, *((a + size, b + size) for a, b in clique), (0, size)])
+
+
+def nearness(emb, size=8):
+    """Return the mean cosine of two nodes of a clique, and of nodes of both."""
+    unit = emb.vectors / np.linalg.norm(emb.vectors, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    one, other = cosines[:size, :size], cosines[size:, size:]
+    pairs = size * (size - 1)
+    within = (one.sum() - np.trace(one) + other.sum() - np.trace(other)) / (2 * pairs)
+    return within, cosines[:size, size:].mean()
+
+
+# Walks on these come back to where they were all the time, which is the hardest for training.
+NARROW = {
+    "pairs": [(2 * i, 2 * i + 1) for i in range(500)],
+    "path": [(i, i + 1) for i in range(299)],
+    "star": [(0, i) for i in range(1, 300)],
+}

@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from firth._backend import Floats
 from firth._random import initial_rows
 from firth.embedding import Embedding
 from firth.models._beginning import Callback, check_arguments, copy_rows
 from firth.models._course import Course
 from firth.models._drawing import Drawing
+from firth.models._features import at_length_one
 from firth.models._plan import Quality
 from firth.models._settings import choice, sampling, whole
 from firth.models._walking import checked_graph, embedding_of
@@ -153,7 +153,7 @@ class LINE:
         losses: list[float] = []
 
         def result() -> Embedding:
-            parts = [input if len(orders) == 1 else _of_length_one(input) for input, _ in tables]
+            parts = [input if len(orders) == 1 else at_length_one(input) for input, _ in tables]
             return embedding_of(self, graph, np.concatenate(parts, axis=1), losses)
 
         try:
@@ -162,9 +162,3 @@ class LINE:
             stop.embedding = result()  # type: ignore[attr-defined]
             raise
         return result()
-
-
-def _of_length_one(rows: Floats) -> Floats:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    found: Floats = rows / np.maximum(lengths, np.finfo(np.float32).tiny)
-    return found

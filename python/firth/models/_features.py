@@ -12,7 +12,10 @@ _FEW = 4096  # features whose scalar products are a matrix that is factorised as
 
 
 def checked_features(features: Any, nodes: int) -> Any:
-    """Return features as a float32 array or sparse matrix in rows."""
+    """Return features as a float32 array or sparse matrix in rows, the greatest about 1.
+
+    Their unit does not matter, but squares of very great or small ones are no float32 numbers.
+    """
     sparse = hasattr(features, "tocsr")
     if not sparse:
         features = np.asarray(features)
@@ -26,7 +29,8 @@ def checked_features(features: Any, nodes: int) -> Any:
             f"FastRP: features has shape {features.shape}, expected a row for each of the "
             f"{nodes} nodes"
         )
-    found = (features.tocsr() if sparse else features).astype(np.float32)
+    with np.errstate(over="ignore"):  # what is too great is told with its node
+        found = (features.tocsr() if sparse else features).astype(np.float32)
     finite = np.isfinite(found.data if sparse else found)
     if not finite.all():
         place = int(finite.reshape(-1).argmin())
@@ -35,7 +39,9 @@ def checked_features(features: Any, nodes: int) -> Any:
             if sparse
             else place // found.shape[1]
         )
-        raise ValueError(f"FastRP: features of node {row} are not finite")
+        raise ValueError(f"FastRP: features of node {row} are not finite float32 numbers")
+    values = found.data if sparse else found
+    np.ldexp(values, -np.frexp(np.abs(values).max(initial=0))[1], out=values)
     return found
 
 

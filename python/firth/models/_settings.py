@@ -8,6 +8,8 @@ import math
 import operator
 from typing import Any
 
+import numpy as np
+
 from firth.kernels._arguments import number_of_bytes
 from firth.kernels._cooccurrence import MAX_WINDOW, WEIGHTS
 from firth.models._devices import DEVICES
@@ -43,6 +45,18 @@ def real(model: object, name: str, least: float, most: float) -> None:
     if math.isnan(number) or not least <= number <= most:
         raise ValueError(f"{kind}: {name}={number:g} is not between {least:g} and {most:g}")
     _keep(model, name, number)
+
+
+def numbers(model: object, name: str, most: int) -> None:
+    """Make the field a tuple of 1 to ``most`` floats, or say that it is none."""
+    value, kind = getattr(model, name), type(model).__name__
+    try:
+        found = np.asarray(value, np.float64)
+    except (TypeError, ValueError, OverflowError):  # no numbers, or not as many in each row
+        found = np.empty(0)
+    if found.ndim != 1 or not 0 < len(found) <= most or not np.isfinite(found).all():
+        raise ValueError(f"{kind}: {name}={value!r} is not 1 to {most} finite numbers")
+    _keep(model, name, tuple(found.tolist()))
 
 
 def choice(model: object, name: str, choices: tuple[object, ...]) -> None:

@@ -9,7 +9,7 @@ from firth._backend import Floats
 from firth._random import random_words
 from firth.embedding import Embedding
 from firth.models._features import at_length_one, checked_features, projected
-from firth.models._settings import choice, real, whole
+from firth.models._settings import choice, numbers, real, whole
 from firth.models._truncated_svd import solver
 from firth.models._walking import checked_graph, embedding_of
 
@@ -76,10 +76,7 @@ class FastRP:
         whole(self, "hops", 0, 100)
         choice(self, "projection", ("svd", "random"))
         whole(self, "seed", 0, 2**64 - 1)
-        weights = np.asarray(self.weights, np.float64)
-        if weights.ndim != 1 or not 0 < len(weights) <= 100 or not np.isfinite(weights).all():
-            raise ValueError(f"FastRP: weights={self.weights!r} is not 1 to 100 finite numbers")
-        object.__setattr__(self, "weights", tuple(weights.tolist()))
+        numbers(self, "weights", 100)
 
     def fit(
         self,

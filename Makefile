@@ -12,7 +12,7 @@ SOURCES := $(shell find cpp cuda python -name '*.py' -o -name '*.pyi' -o -name '
 CXX_FILES = $(shell git ls-files '*.cc' '*.h' '*.cu' '*.cuh')
 CMAKE := cmake -G Ninja -S . -DCMAKE_BUILD_TYPE=Release
 
-.PHONY: demo test test-cpp lint format bench native sdist wheel test-wheels cuda cuda-test cuda-bench device develop install clean
+.PHONY: demo test test-cpp lint format bench fuzz sanitize trust native sdist wheel test-wheels cuda cuda-test cuda-sanitize cuda-bench device develop install clean
 
 demo: install
 	.venv/bin/firth demo tests/data/wiki-sample.txt.xz
@@ -42,6 +42,16 @@ format: .venv/lint.stamp
 bench: install native .venv/bench.stamp
 	set -e; for program in build/native/bench/native/bench_*; do [ -x $$program ] && $$program; done
 	set -e; for task in bench/peers/[!_]*.py; do .venv/bin/python $$task; done
+
+# The promises of SECURITY.md, tried: hours in all; tests/trust/README.md says what each part does.
+trust: install .venv/test.stamp .venv/trust.stamp native
+	.venv/bin/python tests/trust/table.py $(PARTS)
+
+fuzz: install .venv/test.stamp .venv/trust.stamp
+	.venv/bin/python tests/trust/table.py fuzz-cpp fuzz
+
+sanitize: .venv/test.stamp native
+	.venv/bin/python tests/trust/table.py address thread valgrind
 
 sdist: .venv/build.stamp
 	rm -rf dist
@@ -76,6 +86,11 @@ build/device: device $(SOURCES)
 
 cuda-test: build/device
 	PYTHONPATH=build/device $(DEVICE_PYTHON) -m pytest -m gpu
+
+# Where the CUDA toolkit has compute-sanitizer: each of its tools over the same tests.
+cuda-sanitize: build/device
+	set -e; for tool in memcheck racecheck initcheck synccheck; do PYTHONPATH=build/device \
+	  compute-sanitizer --tool $$tool --error-exitcode 1 $(DEVICE_PYTHON) -m pytest -m gpu -q; done
 
 cuda-bench: build/device
 	set -e; for task in bench/cuda/[!_]*.py; do PYTHONPATH=build/device $(DEVICE_PYTHON) $$task; done

@@ -60,6 +60,14 @@ def cupy():
 
 
 @pytest.fixture(scope="session")
+def polars():
+    """Polars, or a skip where it cannot be loaded."""
+    if os.environ.get("FIRTH_SANITIZED") == "thread":
+        pytest.skip("polars crashes when it is imported under ThreadSanitizer")
+    return pytest.importorskip("polars")
+
+
+@pytest.fixture(scope="session")
 def data():
     """The folder of real data, or a skip that says where it was looked for."""
     folder = Path(os.environ.get("FIRTH_DATA", Path(__file__).parents[2] / "shared" / "data"))

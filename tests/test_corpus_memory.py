@@ -185,6 +185,7 @@ def output_of(body, *arguments):
     return [int(word) for word in done.stdout.split()]
 
 
+@pytest.mark.unsanitized
 @pytest.mark.parametrize("line", [b"a\n", b"a b c d e f g h i j k l m n o p\n"])
 def test_memory_stays_within_the_budget(tmp_path, line):
     """16 bytes a token, and 5, are in no relation to the budget."""
@@ -202,6 +203,7 @@ def test_memory_stays_within_the_budget(tmp_path, line):
     assert grown > 4 * tokens
 
 
+@pytest.mark.unsanitized
 def test_saving_and_loading_copy_nothing(tmp_path):
     path = tmp_path / "text.txt"
     path.write_bytes(b"a b\n" * (8 * MB))  # 64 MB of ids, 64 MB of offsets

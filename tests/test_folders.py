@@ -39,7 +39,7 @@ def python(program, *arguments, **options):
 def steps(request, monkeypatch):
     """Both ways to replace a folder."""
     if request.param == "in two steps":
-        monkeypatch.setattr(_files, "_exchange", lambda a, b: False)
+        monkeypatch.setattr(_files, "exchange", lambda a, b: False)
 
 
 @pytest.mark.usefixtures("steps")
@@ -110,7 +110,7 @@ def test_a_failure_in_the_block_keeps_the_old_folder(tmp_path, error):
 def test_a_failing_second_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
     path = tmp_path / "model"
     write_folder(path, "old")
-    monkeypatch.setattr(_files, "_exchange", lambda a, b: False)
+    monkeypatch.setattr(_files, "exchange", lambda a, b: False)
     rename = Path.rename
 
     def failing(self, target):

@@ -1,5 +1,6 @@
 """``import firth`` is quick and light; firth works after forks, in threads, when spawned."""
 
+import importlib.metadata
 import subprocess
 import sys
 import textwrap
@@ -8,6 +9,7 @@ import time
 import pytest
 
 import firth
+import wheels
 
 # Searches with four threads on the pool; `expect` is what every thread and process must get.
 SEARCH = """
@@ -41,6 +43,7 @@ def seconds(code: str) -> float:
     return min(times)
 
 
+@pytest.mark.unsanitized
 def test_import_costs_less_than_150_ms_more_than_python_itself():
     assert seconds("import firth") - seconds("pass") < 0.150
 
@@ -114,3 +117,11 @@ def test_multiprocessing_works(method, tmp_path):
         timeout=120,
     )
     assert done.stdout.strip() == "True", done.stderr
+
+
+def test_the_installed_package_says_what_it_is_made_of():
+    try:
+        distribution = importlib.metadata.distribution("firth")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("firth is not installed here but found on the path")
+    wheels.check_parts(distribution)

@@ -223,6 +223,7 @@ def test_open_files_are_read_to_their_end():
     [
         ("", {}, "expected interactions, found nothing"),
         (" \n\n", {}, "expected interactions, found nothing"),
+        ("\x01\x00", {}, "line 1: expected users and items, found control characters alone"),
         ("a,b\n", {"header": True}, "none that is left"),
         ("1,2\n3\n", {}, "line 2: expected item in field 2, found 1 fields"),
         ("1,2,3\n1,3,x\n", {"rating": 2}, "line 2: expected a finite number as rating, found 'x'"),

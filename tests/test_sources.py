@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import polars
 import pyarrow
 import pytest
 
@@ -109,7 +108,7 @@ def test_arrow_column(kind):
     assert read(column) == read([row for row in rows + rows[2:5] if row is not None])
 
 
-def test_polars_column():
+def test_polars_column(polars):
     rows = ["a b", None, "a word of more than twelve bytes\nb", "é a"]
     assert read(polars.Series(rows)) == read([row for row in rows if row is not None])
 

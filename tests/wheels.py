@@ -4,6 +4,8 @@
 3.11, 3.12 and 3.13 on PATH or under pyenv. ``--size`` and ``--smoke`` are what it does inside.
 """
 
+import importlib.metadata
+import json
 import os
 import shutil
 import subprocess
@@ -67,15 +69,24 @@ def try_wheel(version: str, python: Path) -> None:
     do(inside, "-I", Path(__file__).resolve(), "--smoke")
 
 
+def check_parts(distribution: importlib.metadata.Distribution) -> None:
+    """Fail unless the list of what firth is made of (PEP 770) lies in the wheel and is true."""
+    parts = json.loads(distribution.read_text("sboms/firth.cdx.json") or "{}")
+    assert parts["metadata"]["component"]["version"] == distribution.version
+    assert parts["metadata"]["component"]["purl"] == f"pkg:pypi/firth@{distribution.version}"
+    needed = {text.split(">")[0] for text in distribution.requires or [] if "extra" not in text}
+    assert {part["name"] for part in parts["components"]} == {"pybind11", *needed}
+
+
 def smoke() -> None:
     """Import, train, query, save and load; in the environment that runs this."""
-    import importlib.metadata
     import tempfile
 
     import firth
 
     assert firth.__version__ == importlib.metadata.version("firth")
     assert Path(firth.__file__).with_name("py.typed").is_file()
+    check_parts(importlib.metadata.distribution("firth"))
     line = " ".join(f"{a} {b} {a}" for a, b in [("cat", "dog"), ("sun", "moon")] * 50)
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "corpus.txt")

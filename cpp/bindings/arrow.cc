@@ -1,5 +1,6 @@
 #include "arrow.h"
 
+#include <cstring>
 #include <string>
 
 namespace firth {
@@ -41,54 +42,57 @@ struct Released : T {
 
 using Row = std::function<void(const unsigned char*, i64)>;
 
-// One view of utf8_view: 12 bytes in place, or a prefix and where the whole lies.
+// One view of utf8_view: a prefix and where the whole lies, or all of it, if it has no more bytes than that.
 struct View {
   std::int32_t length;
-  union {
-    unsigned char bytes[12];
-    struct {
-      unsigned char prefix[4];
-      std::int32_t buffer, offset;
-    } far;
-  };
+  unsigned char prefix[4];
+  std::int32_t buffer, offset;
 };
+constexpr i64 kInPlace = sizeof(View) - sizeof(std::int32_t);
 
 bool is_valid(const ArrowArray& array, i64 i) {
   const auto* bits = static_cast<const unsigned char*>(array.buffers[0]);
   return array.null_count == 0 || !bits || (bits[i / 8] >> (i % 8) & 1);
 }
 
+// Element i of a buffer, which need not lie where its type should.
+template <class T>
+T at(const void* buffer, i64 i) {
+  T value;
+  std::memcpy(&value, static_cast<const unsigned char*>(buffer) + i * static_cast<i64>(sizeof(T)), sizeof(T));
+  return value;
+}
+
 template <class Offset>
 void each_string(const ArrowArray& array, const std::string& function, const Row& row) {
-  const auto* offsets = static_cast<const Offset*>(array.buffers[1]);
   const auto* bytes = static_cast<const unsigned char*>(array.buffers[2]);
   for (i64 i = array.offset; i < array.offset + array.length; ++i) {
     if (!is_valid(array, i)) {
       row(nullptr, kNullRow);
       continue;
     }
-    if (offsets[i] < 0 || offsets[i + 1] < offsets[i])
-      throw py::value_error(function + ": the Arrow column's offsets decrease");
-    row(bytes + offsets[i], static_cast<i64>(offsets[i + 1]) - offsets[i]);
+    const i64 begin = at<Offset>(array.buffers[1], i), end = at<Offset>(array.buffers[1], i + 1);
+    if (begin < 0 || end < begin) throw py::value_error(function + ": the Arrow column's offsets decrease");
+    row(bytes + begin, end - begin);
   }
 }
 
 void each_view(const ArrowArray& array, const std::string& function, const Row& row) {
-  const auto* views = static_cast<const View*>(array.buffers[1]);
+  const auto* views = static_cast<const unsigned char*>(array.buffers[1]);
   const i64 buffers = array.n_buffers - 3;
-  const auto* sizes = static_cast<const i64*>(array.buffers[array.n_buffers - 1]);
   for (i64 i = array.offset; i < array.offset + array.length; ++i) {
     if (!is_valid(array, i)) {
       row(nullptr, kNullRow);
       continue;
     }
-    const View& view = views[i];
-    if (view.length >= 0 && view.length <= 12) {
-      row(view.bytes, view.length);
+    const auto view = at<View>(views, i);
+    if (view.length >= 0 && view.length <= kInPlace) {
+      row(views + i * static_cast<i64>(sizeof(View)) + sizeof(view.length), view.length);
       continue;
     }
-    const i64 buffer = view.far.buffer, offset = view.far.offset;
-    if (view.length < 0 || buffer < 0 || buffer >= buffers || offset < 0 || offset + view.length > sizes[buffer])
+    const i64 buffer = view.buffer, offset = view.offset;
+    if (view.length < 0 || buffer < 0 || buffer >= buffers || offset < 0 ||
+        offset + view.length > at<i64>(array.buffers[array.n_buffers - 1], buffer))
       throw py::value_error(function + ": a view of the Arrow column points outside its buffers");
     row(static_cast<const unsigned char*>(array.buffers[2 + buffer]) + offset, view.length);
   }

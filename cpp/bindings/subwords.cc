@@ -20,6 +20,22 @@ i64 grain(i64 count, i64 work, i64 most_work, i64 most) {
                          1, most);
 }
 
+// Runs whole(range, worker) for words or bags, but for those of more work than two tasks: their parts [begin, end) of
+// two tasks go one after the other through part(item, cut), with a look for Ctrl-C between.
+template <class Work, class Whole, class Part>
+void run_in_parts(i64 count, i64 task, int threads, const Work& work, i64 unit, const Whole& whole, const Part& part) {
+  for (i64 first = 0, at = 0; at <= count; ++at) {
+    const i64 units = at < count ? work(at) : 0;
+    if (at < count && units <= 2 * kTaskSums / unit) continue;
+    run(at - first, task, workers_for(count, task, threads),
+        [&](Range range, int worker) { whole({first + range.begin, first + range.end}, worker); });
+    const i64 step = std::max<i64>(1, kTaskSums / unit), pieces = (units + step - 1) / step;
+    if (at < count)
+      run(pieces, 1, 1, [&](Range cut, int) { part(at, {cut.begin * step, std::min(cut.end * step, units)}); });
+    first = at + 1;
+  }
+}
+
 constexpr i64 kBytes = 1 << 16;  // a task, where lines are looked for
 
 // The lines of a text, each ended by a newline, the last one also by the end: (begins, ends).
@@ -94,7 +110,14 @@ void bag_means(const Array<float>& table, const Array<i64>& offsets, const Array
   const BagMeans args{view(table), offsets.data(), ids.data(), offsets.shape(0) - 1, mutable_view(means)};
   const Kernels& kernel = kernels(isa);
   const i64 task = grain(args.bags, ids.shape(0) * args.table.dim, kTaskSums, 256);
-  run(args.bags, task, workers_for(args.bags, task, threads), [&](Range bags, int) { kernel.bag_means(args, bags); });
+  run_in_parts(
+      args.bags, task, threads, [&](i64 bag) { return args.offsets[bag + 1] - args.offsets[bag]; }, args.table.dim,
+      [&](Range bags, int) { kernel.bag_means(args, bags); },
+      [&](i64 bag, Range part) {
+        BagMeans mine = args;
+        mine.part = part;
+        kernel.bag_means(mine, {bag, bag + 1});
+      });
 }
 
 void subword_means(const Array<unsigned char>& text, const Array<i64>& begins, const Array<i64>& ends, u32 min_n,
@@ -102,15 +125,26 @@ void subword_means(const Array<unsigned char>& text, const Array<i64>& begins, c
                    int threads, const std::string& isa) {
   const Subwords words = rule(text, begins, ends, min_n, max_n, buckets, hashes);
   const Kernels& kernel = kernels(isa);
-  const i64 task = grain(words.words, 4 * words.bytes * table.shape(1), kTaskSums, 256);  // 3 or 4 n-grams a byte
+  // N-grams that begin at a byte: 3 or 4, if there are no more lengths than that.
+  const i64 mean = words.bytes / std::max<i64>(words.words, 1), lengths = static_cast<i64>(max_n) - min_n + 1;
+  const i64 each = std::max<i64>(1, hashes) * std::max<i64>(4, std::min(lengths, mean)) * table.shape(1);
+  const i64 task = grain(words.words, words.bytes * each, kTaskSums, 256);
   const int workers = workers_for(words.words, task, threads);
   const auto scratch = std::make_unique_for_overwrite<u32[]>(static_cast<std::size_t>(workers * kSubwordScratch));
   const SubwordMeans args{words, view(table), first_row, mutable_view(means), nullptr};
-  run(words.words, task, workers, [&](Range range, int worker) {
-    SubwordMeans mine = args;
-    mine.scratch = scratch.get() + worker * kSubwordScratch;
-    kernel.subword_means(mine, range);
-  });
+  run_in_parts(
+      words.words, task, threads, [&](i64 word) { return words.ends[word] - words.begins[word] + 2; },
+      std::max<i64>(1, hashes) * std::max<i64>(4, lengths) * table.shape(1),
+      [&](Range range, int worker) {
+        SubwordMeans mine = args;
+        mine.scratch = scratch.get() + worker * kSubwordScratch;
+        kernel.subword_means(mine, range);
+      },
+      [&](i64 word, Range part) {
+        SubwordMeans mine = args;
+        mine.part = part;
+        kernel.subword_means(mine, {word, word + 1});
+      });
 }
 
 }  // namespace

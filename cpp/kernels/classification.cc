@@ -199,6 +199,7 @@ double logistic(const Work& w, i64 many, float lr) {
 
 // Trains one example; returns its loss. Where that is not finite nothing was changed.
 double train(const Classification& a, const Work& w, i64 example) {
+  const Hogwild meant(true);
   const i64 bag = a.bags.offsets[example], size = a.bags.offsets[example + 1] - bag;
   const Rows inputs = {a.input, a.bags.ids + bag, size};
   Rows outputs = {a.output, nullptr, a.output.rows};

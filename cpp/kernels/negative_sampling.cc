@@ -147,6 +147,7 @@ constexpr i64 kStepRows = 32;  // made together and added while they are in the 
 // All of a block, from rows to steps, which are added at once unless they wait in a slot. Returns its loss; where a
 // number is not finite that is NaN or infinite, and no step is made.
 double fit(const NegativeSampling& a, Work& w, const Block& b, float lr, const Slot& slot, bool waits) {
+  const Hogwild meant(!waits);
   const u32* words = w.passage.words;
   const bool cbow = model_of(a) == Model::kCbow, pairs = model_of(a) == Model::kPairs;
   const Diagonal company = {b.company, b.centres, b.company_first - b.first, static_cast<i64>(a.window)};

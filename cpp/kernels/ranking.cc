@@ -82,11 +82,13 @@ struct Pass {
   }
 
   float score(const Batch& b, i64 i) const {
+    const Hogwild meant(true);
     const float bias = a.biases ? a.biases[b.met[i]] - a.biases[b.other[i]] : 0;
     return bias + dot_difference(user(b, i), met(b, i), other(b, i), dim);
   }
 
   void learn(const Batch& b, i64 i, float gradient) const {
+    const Hogwild meant(true);
     const float move = a.lr * gradient;
     step(user(b, i), met(b, i), other(b, i), dim, move, keep);
     if (!a.biases) return;

@@ -22,9 +22,9 @@ i64 size_of(const Subwords& a, i64 w) {
   return a.hashes == 0 ? ngrams : (ngrams + 1) * static_cast<i64>(a.hashes);
 }
 
-// Calls take(id) for each id of a word's bag, in order.
+// Calls take(id) for each id of a word's bag that begins in a part of the word, in order.
 template <class Take>
-void each_id(const Subwords& a, const unsigned char* word, i64 length, const Take& take) {
+void each_id(const Subwords& a, const unsigned char* word, i64 length, Range part, const Take& take) {
   if (ends_line(word, length)) return;
   const Bounded bytes{word, length};
   const i64 end = size(bytes);
@@ -33,8 +33,8 @@ void each_id(const Subwords& a, const unsigned char* word, i64 length, const Tak
     murmur(bytes, from, to, four);
     for (u32 i = 0; i < a.hashes; ++i) take(four[i] % a.buckets);
   };
-  if (a.hashes) hashed(0, end);
-  for (i64 i = 0; i < end; ++i) {
+  if (a.hashes && part.begin == 0) hashed(0, end);
+  for (i64 i = part.begin; i < end && i < part.end; ++i) {
     if (continues(static_cast<unsigned char>(byte_at(bytes, i)))) continue;
     u32 hash = kFnvBasis;
     i64 j = i;
@@ -52,7 +52,7 @@ void each_id(const Subwords& a, const unsigned char* word, i64 length, const Tak
 }
 
 u32* write_word(const Subwords& a, const unsigned char* word, i64 length, u32* out) {
-  each_id(a, word, length, [&](u32 id) { *out++ = id; });
+  each_id(a, word, length, {0, kToTheEnd}, [&](u32 id) { *out++ = id; });
   return out;
 }
 
@@ -62,17 +62,35 @@ void divide(float* mean, i64 dim, i64 size) {
   for (i64 d = 0; d < dim; ++d) mean[d] *= share;
 }
 
-// The mean of a word whose bag has no room in scratch.
+void clear(float* mean, i64 dim) {
+  for (i64 d = 0; d < dim; ++d) mean[d] = 0;
+}
+
+// The mean of a word whose bag has no room in scratch, or what a part of it adds to that.
 void mean_of_long_word(const SubwordMeans& a, i64 w) {
   float* mean = row(a.means, w);
-  for (i64 d = 0; d < a.table.dim; ++d) mean[d] = 0;
+  if (a.part.begin == 0) clear(mean, a.table.dim);
   const unsigned char* word = a.words.text + a.words.begins[w];
   const i64 length = a.words.ends[w] - a.words.begins[w];
-  each_id(a.words, word, length, [&](u32 id) {
+  each_id(a.words, word, length, a.part, [&](u32 id) {
     const float* from = row(a.table, a.first_row + static_cast<i64>(id));
     for (i64 d = 0; d < a.table.dim; ++d) mean[d] += from[d];
   });
-  divide(mean, a.table.dim, size_of(a.words, w));
+  if (a.part.end >= length + 2) divide(mean, a.table.dim, size_of(a.words, w));
+}
+
+bool is_whole(Range part) { return part.begin == 0 && part.end == kToTheEnd; }
+
+// What a part of a bag adds to its mean.
+void add_part(const BagMeans& a, i64 b) {
+  float* mean = row(a.means, b);
+  const i64 size = a.offsets[b + 1] - a.offsets[b], end = a.part.end < size ? a.part.end : size;
+  if (a.part.begin == 0) clear(mean, a.table.dim);
+  for (i64 i = a.part.begin; i < end; ++i) {
+    const float* from = row(a.table, a.ids[a.offsets[b] + i]);
+    for (i64 d = 0; d < a.table.dim; ++d) mean[d] += from[d];
+  }
+  if (end == size) divide(mean, a.table.dim, size);
 }
 
 // Writes the bags of some words one behind the other from `out` on, `end` being where they end.
@@ -145,8 +163,9 @@ void subword_means(const SubwordMeans& a, Range words) {
       if (offsets[last - first] + bag > kSubwordScratch) break;
       offsets[last - first + 1] = offsets[last - first] + bag;
     }
-    if (last == first) {
-      mean_of_long_word(a, last++);
+    if (last == first || !is_whole(a.part)) {
+      mean_of_long_word(a, first);
+      last = first + 1;
       continue;
     }
     write_bags(a.words, {first, last}, a.scratch, a.scratch + offsets[last - first]);
@@ -158,6 +177,10 @@ void subword_means(const SubwordMeans& a, Range words) {
 
 void bag_means(const BagMeans& a, Range bags) {
   for (i64 b = bags.begin; b < bags.end; ++b) {
+    if (!is_whole(a.part)) {
+      add_part(a, b);
+      continue;
+    }
     float* mean = row(a.means, b);
     const i64 size = a.offsets[b + 1] - a.offsets[b];
     sum_rows(a.table, a.ids + a.offsets[b], size, mean);

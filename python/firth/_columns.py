@@ -15,9 +15,10 @@ import numpy.typing as npt
 from firth._backend import Longs
 from firth._errors import FormatError
 from firth._progress import Progress
+from firth._sorting import different
 from firth._sources import _OPENERS, _opener
 
-PIECE = 1 << 25  # bytes, about
+PIECE = 1 << 22  # bytes, about
 _WIDTH = 64  # names that are longer are taken one by one
 _DIGITS = 18  # that an int64 holds in any case
 _LF, _BLANK, _LINE, _QUOTE = 10, 32, b"\n", b'"'
@@ -220,8 +221,8 @@ class Fields:
         values = _whole(characters, lengths)
         if values is not None:
             return values
-        different, rows = np.unique(_comparable(characters), return_inverse=True)
-        parsed = np.array([_number(text) for text in _texts(different)])[rows]
+        written, rows = np.unique(_comparable(characters), return_inverse=True)
+        parsed = np.array([_number(text) for text in _texts(written)])[rows]
         if not np.isfinite(parsed).all():
             row = int(np.isfinite(parsed).argmin())
             raise self._wrong(fields, row, f"a finite number as {what}")
@@ -295,9 +296,8 @@ def joined(parts: list[Part]) -> Names:
     """Return the names of all pieces as one."""
     cuts = np.cumsum([0, *(len(part.names) for part in parts)])
     if all(isinstance(part.names, np.ndarray) for part in parts):
-        values, places = np.unique(
-            np.concatenate([np.zeros(0, np.int64), *(part.names for part in parts)]),
-            return_inverse=True,
+        values, places = different(
+            np.concatenate([np.zeros(0, np.int64), *(part.names for part in parts)])
         )
         names = [str(value) for value in values.tolist()]
     else:
@@ -326,8 +326,8 @@ def names_of(function: str, what: str, column: Any) -> Names:
     if array.ndim != 1:
         raise ValueError(f"{function}: {what} has shape {array.shape}, expected one dimension")
     if array.dtype.kind in "iu":
-        values, rows = np.unique(array, return_inverse=True)
-        return Names([str(value) for value in values.tolist()], rows.astype(np.int64))
+        values, rows = different(array)
+        return Names([str(value) for value in values.tolist()], rows)
     names = array.tolist()
     if not names:
         return Names([], np.zeros(0, np.int64))
@@ -335,7 +335,7 @@ def names_of(function: str, what: str, column: Any) -> Names:
         if not isinstance(name, str):
             kind = type(name).__name__
             raise TypeError(f"{function}: {what}[{at}] is {kind}, expected texts or integers")
-    different = set(names)
-    plain = all(map(_is_whole, different))
-    order = {name: at for at, name in enumerate(sorted(different, key=int if plain else None))}
+    known = set(names)
+    plain = all(map(_is_whole, known))
+    order = {name: at for at, name in enumerate(sorted(known, key=int if plain else None))}
     return Names(list(order), np.array([order[name] for name in names], np.int64))

@@ -10,6 +10,7 @@ from firth._node_names import MOST_NODES, in_order, names_of, rows_of
 from firth.csr import CSR
 
 _ENDS = ("sources", "targets")
+_PIECE = 1 << 16  # weights of a list that are looked at together
 
 
 def edges_of(name: str, source: Any, weighted: bool | None) -> Edges:
@@ -77,7 +78,11 @@ def _numbers(name: str, weights: Any, many: int) -> Any:
     if not hasattr(weights, "__array__") and not isinstance(weights, (list, tuple)):
         weights = list(weights)
     try:
-        array = np.asarray(weights)
+        if isinstance(weights, (list, tuple)) and len(weights) > _PIECE:  # Ctrl-C between pieces
+            cuts = range(0, len(weights), _PIECE)
+            array = np.concatenate([np.asarray(weights[at : at + _PIECE]) for at in cuts])
+        else:
+            array = np.asarray(weights)
     except ValueError:  # of several lengths
         raise TypeError(f"{name}: weights are rows of several lengths, expected numbers") from None
     if array.shape == (many, 1):

@@ -1,29 +1,32 @@
 """Writing that leaves the old file or the new one, never half of each.
 
-A writer fills a temporary beside its target, forces it to the disk and renames it. The temporary is
-locked (``flock``) while its writer lives, so the next writer of the same name recognises what a
-killed one left behind and removes it, whatever process numbers or containers are involved.
+A writer fills a temporary beside its target, forces it to the disk and renames it. What a killed
+writer left behind, the next one of the same name removes; see _temporaries.py.
 """
 
 import contextlib
-import ctypes
 import errno
-import fcntl
 import json
 import os
-import re
-import secrets
-import shutil
 import stat
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+from firth._errors import FormatError
 from firth._reading import AnyPath, CheckedReader, kind_of, refuse_special
+from firth._temporaries import (
+    exchange,
+    new_file,
+    new_folder,
+    recover,
+    remove_tree,
+    replace_in_two_steps,
+    sweep,
+)
 
-_LABEL_BYTES = 150  # a temporary's name must stay below the usual limit of 255 bytes
-_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_TRIES = 100  # of writers that come at the same time
+Made = TypeVar("Made")
 
 # ---- writing ------------------------------------------------------------------------------------
 
@@ -57,8 +60,8 @@ def atomic_file(path: AnyPath) -> Iterator[BinaryIO]:
     if old is not None:
         refuse_special(path, old.st_mode)
         _refuse_protected(path, target)
-    _sweep(target)
-    temporary, descriptor = _new_file(target, 0o666 if old is None else old.st_mode & 0o777)
+    sweep(target)
+    temporary, descriptor = new_file(target, 0o666 if old is None else old.st_mode & 0o777)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if old is not None:
@@ -67,9 +70,10 @@ def atomic_file(path: AnyPath) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(descriptor)
             temporary.replace(target)  # while the lock is held: nobody sweeps it away
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        _name(error, path, temporary)
         raise
     _sync_folder(target.parent)
 
@@ -99,10 +103,10 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
         ``path`` is no folder, holds files that firth did not write, is write-protected, or lies in
         a folder that does not exist.
     """
-    _recover(_resolve(path)[0])
+    recover(_resolve(path)[0])
     target, old = _replaceable(path)
-    _sweep(target)
-    temporary, descriptor = _new_folder(target)
+    sweep(target)
+    temporary, descriptor = new_folder(target)
     try:
         if old is not None:
             _keep_owner_and_mode(descriptor, old)
@@ -111,14 +115,11 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
             for name in names:
                 _sync(Path(folder, name))
             _sync_folder(Path(folder))
-        if _replaceable(path)[1] is None:  # once more: another writer may have been faster
-            temporary.rename(target)
-        elif _exchange(temporary, target):
-            _remove_tree(temporary)
-        else:
-            _replace_in_two_steps(temporary, target)
-    except BaseException:
-        _remove_tree(temporary)
+        _put(temporary, path)
+        remove_tree(temporary)  # the old one, where names were exchanged
+    except BaseException as error:
+        remove_tree(temporary)
+        _name(error, path, temporary)
         raise
     finally:
         os.close(descriptor)
@@ -127,12 +128,50 @@ def atomic_folder(path: AnyPath) -> Iterator[Path]:
 
 def check_folder(path: AnyPath) -> None:
     """Raise at once what `atomic_folder` would raise, and finish what a killed one left behind."""
-    _recover(_resolve(path)[0])
+    recover(_resolve(path)[0])
     _replaceable(path)
 
 
+def while_whole(path: AnyPath, read: Callable[[], Made]) -> Made:
+    """Read a folder that other processes may replace meanwhile: once more, if they have done it.
+
+    Where a replacement takes two steps, the folder may be missing because another process is just
+    between them, or was killed there: then it is put back.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError
+        There is no such folder, or a file in its place; and whatever reading it raises.
+    """
+    folder = Path(path)
+    while True:
+        try:
+            before = folder.stat()
+        except FileNotFoundError:
+            with contextlib.suppress(OSError):
+                recover(Path(os.path.realpath(path)))
+            if not folder.exists():
+                what = "no such folder"
+                raise FileNotFoundError(errno.ENOENT, what, os.fspath(path)) from None
+            continue
+        if not stat.S_ISDIR(before.st_mode):
+            text = "expected a firth folder, found a file (firth.read reads files)"
+            raise NotADirectoryError(errno.ENOTDIR, text, os.fspath(path))
+        try:
+            return read()
+        except (FormatError, FileNotFoundError):
+            if not _replaced(folder, before):
+                raise
+
+
 def is_firth_folder(path: AnyPath) -> bool:
-    """Say whether a folder may be replaced: a firth ``config.json`` and only the files it names."""
+    """Say whether a folder may be replaced: a firth ``config.json`` and only the files it names.
+
+    Raises
+    ------
+    OSError
+        The folder is there, but cannot be looked at.
+    """
     try:
         with CheckedReader(Path(path, "config.json")) as file:
             config = json.loads(file.take(min(file.size, 1 << 20), "JSON"))
@@ -141,7 +180,9 @@ def is_firth_folder(path: AnyPath) -> bool:
             "config.json",
             *files,
         }
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return False
+    except (ValueError, TypeError, KeyError, RecursionError):
         return False
 
 
@@ -149,16 +190,12 @@ def _replaceable(path: AnyPath) -> tuple[Path, os.stat_result | None]:
     """Resolve a path that is free, or a folder that may be replaced."""
     target, old = _resolve(path)
     if old is not None:
-        if not stat.S_ISDIR(old.st_mode):
-            found = kind_of(old.st_mode)
-            raise NotADirectoryError(errno.ENOTDIR, f"expected a folder, found {found}", str(path))
-        _refuse_protected(path, target)
-        if any(target.iterdir()) and not is_firth_folder(target):
-            raise FileExistsError(
-                errno.EEXIST,
-                "expected a new folder, an empty one or one written by firth, found other files",
-                str(path),
-            )
+        try:
+            _refuse_others(path, target, old)
+        except OSError:
+            if not _replaced(target, old):
+                raise
+            return _replaceable(path)  # it has been replaced while it was looked at
     return target, old
 
 
@@ -179,6 +216,36 @@ def _resolve(path: AnyPath) -> tuple[Path, os.stat_result | None]:
     return target, old
 
 
+def _refuse_others(path: AnyPath, target: Path, old: os.stat_result) -> None:
+    if not stat.S_ISDIR(old.st_mode):
+        found = kind_of(old.st_mode)
+        raise NotADirectoryError(errno.ENOTDIR, f"expected a folder, found {found}", str(path))
+    _refuse_protected(path, target)
+    if any(target.iterdir()) and not is_firth_folder(target):
+        raise FileExistsError(
+            errno.EEXIST,
+            "expected a new folder, an empty one or one written by firth, found other files",
+            str(path),
+        )
+
+
+def _replaced(folder: Path, before: os.stat_result) -> bool:
+    try:
+        after = folder.stat()
+    except FileNotFoundError:
+        return True
+    return (after.st_ino, after.st_ctime_ns) != (before.st_ino, before.st_ctime_ns)
+
+
+def _name(error: BaseException, path: AnyPath, temporary: Path) -> None:
+    """Let an error of the disk name what was to be written: it has no name, or one that is gone."""
+    if isinstance(error, OSError) and error.errno is not None:
+        name = os.fspath(temporary)
+        if error.filename is None or os.fsdecode(error.filename).startswith(name):
+            error.filename = os.fspath(path)
+            del error.filename2
+
+
 def _refuse_protected(path: AnyPath, target: Path) -> None:
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "write-protected", str(path))
@@ -193,118 +260,32 @@ def _keep_owner_and_mode(descriptor: int, old: os.stat_result) -> None:
         os.fchmod(descriptor, old.st_mode & 0o777)
 
 
-# ---- temporaries --------------------------------------------------------------------------------
+def _put(temporary: Path, path: AnyPath) -> None:
+    """Give a finished folder its name, or exchange it with the old one that has it.
 
-
-def _label(target: Path) -> str:
-    """Return what all temporaries of one target begin with."""
-    name = os.fsencode(target.name)
-    if len(name) > _LABEL_BYTES:
-        name = name[:_LABEL_BYTES] + b"~%08x" % zlib.crc32(name)
-    return "." + os.fsdecode(name) + "."
-
-
-def _new_name(target: Path, ending: str = "firth-tmp") -> Path:
-    return target.with_name(f"{_label(target)}{secrets.token_hex(8)}.{ending}")
-
-
-def _new_file(target: Path, mode: int) -> tuple[Path, int]:
-    while True:
-        temporary = _new_name(target)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        _lock(descriptor)
-        if os.fstat(descriptor).st_nlink:  # zero if swept between creation and lock: once more
-            return temporary, descriptor
-        os.close(descriptor)
-
-
-def _new_folder(target: Path) -> tuple[Path, int]:
-    while True:
-        temporary = _new_name(target)
-        temporary.mkdir()
+    Others may do the same at the same time: then the names are looked at once more.
+    """
+    for tries in range(_TRIES):
+        target, old = _replaceable(path)
         try:
-            descriptor = os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        _lock(descriptor)
-        if temporary.exists():
-            return temporary, descriptor
-        os.close(descriptor)
-
-
-def _lock(descriptor: int, block: bool = True) -> bool:
-    """Lock an open file or folder; false if another holds it or the file system has no locks."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if block else fcntl.LOCK_NB))
-    except OSError:
-        return False
-    return True
-
-
-def _leftovers(target: Path, ending: str) -> list[Path]:
-    pattern = re.compile(re.escape(_label(target)) + r"[0-9a-f]{16}\." + ending)
-    with os.scandir(target.parent) as entries:
-        return [target.with_name(e.name) for e in entries if pattern.fullmatch(e.name)]
-
-
-def _sweep(target: Path) -> None:
-    """Remove the temporaries of writers that are dead: those that nobody holds locked."""
-    for path in _leftovers(target, "firth-tmp"):
-        with contextlib.suppress(OSError):
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                if _lock(descriptor, block=False):
-                    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-                        _remove_tree(path)
-                    else:
-                        path.unlink()
-            finally:
-                os.close(descriptor)
-
-
-def _remove_tree(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-
-
-def _exchange(a: Path, b: Path) -> bool:
-    """Swap two names in one step; false where that does not exist."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (AttributeError, OSError):
-        return False
-    names = (ctypes.c_char_p(os.fsencode(a)), ctypes.c_char_p(os.fsencode(b)))
-    if not renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], ctypes.c_uint(_RENAME_EXCHANGE)):
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
-        return False
-    raise OSError(code, os.strerror(code), str(b))
-
-
-def _replace_in_two_steps(temporary: Path, target: Path) -> None:
-    aside = _new_name(target, "firth-old")
-    target.rename(aside)
-    try:
-        temporary.rename(target)
-    except BaseException:
-        aside.rename(target)
-        raise
-    _remove_tree(aside)
-
-
-def _recover(target: Path) -> None:
-    """Finish a replacement in two steps that was killed: the old folder back, or away."""
-    for aside in _leftovers(target, "firth-old"):
-        if target.exists():
-            _remove_tree(aside)
-        else:
-            aside.rename(target)
+            if old is None:
+                temporary.rename(target)
+            elif not exchange(temporary, target):
+                replace_in_two_steps(temporary, target)
+            return
+        except OSError as error:
+            others = error.errno in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST)
+            if not others or tries == _TRIES - 1 or not temporary.exists():
+                raise
 
 
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
     finally:
         os.close(descriptor)
 

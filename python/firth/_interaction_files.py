@@ -53,7 +53,7 @@ def read(
     if delimiter is not None and not isinstance(delimiter, str):
         raise TypeError(f"{_NAME}: delimiter={shown(delimiter)} is no text")
     between = None if delimiter is None else delimiter.strip(" ").encode()
-    source = getattr(path, "name", path)
+    source = getattr(path, "name", "the file") if hasattr(path, "read") else path
     texts = pieces(path, progress)
     first = next(texts, b"")
     if not first.strip():
@@ -134,6 +134,8 @@ def _layout(
     if delimiter is None:
         delimiter = next((mark for mark in _DELIMITERS if mark in line), b"")
     head = Fields(some, delimiter, source, 0)
+    if not len(head):
+        raise FormatError(source, "line 1", "users and items", "control characters alone")
     first = head.row(0)
     only = columns == {"user": 0, "item": 1}
     if lists is None:

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from firth._backend import Longs
 from firth._columns import Names
+from firth._sorting import STEP, dealt
 from firth._vectors import checked_keys
 from firth.csr import CSR
 from firth.kernels._matrices import check_matrix
@@ -27,27 +29,45 @@ def merged(
         raise ValueError(f"{name}: more than 2**31 - 1 users or items")
     amounts = _checked_values(name, values, many)
     when = _checked_times(name, times, many)
-    keys = users.rows * width + items.rows
+    counts = np.bincount(users.rows, minlength=len(users.names))
+    pile_of = np.cumsum(counts) // max(STEP, many // 2**16 + 1)
+    piles = int(pile_of[-1]) + 1
+    indptr = np.zeros(len(users.names) + 1, np.int64)
+    columns, data, moments = [], [], []
+    for rows in dealt(many, piles, lambda part: pile_of[users.rows[part]]):
+        keys = users.rows[rows] * width + items.rows[rows]
+        keys, some, kept = _in_order(
+            keys, amounts[rows], None if when is None else when[rows], duplicates
+        )
+        indptr[1:] += np.bincount(keys // width, minlength=len(users.names))
+        columns.append((keys % width).astype(np.int32))
+        with np.errstate(over="ignore"):
+            data.append(some.astype(np.float32))
+        moments.append(kept)
+    found = np.concatenate(data)
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name}: values of a pair add up to more than float32 holds")
+    csr = CSR(np.cumsum(indptr), np.concatenate(columns), found, width)
+    return csr, None if when is None else np.concatenate(moments)
+
+
+def _in_order(
+    keys: Longs, amounts: npt.NDArray[Any], when: npt.NDArray[Any] | None, duplicates: str
+) -> tuple[Longs, npt.NDArray[Any], Any]:
+    """Return different keys in order, and the amount and the time of each."""
     order = np.argsort(keys, kind="stable") if when is None else np.lexsort((when, keys))
     keys, amounts = keys[order], amounts[order]
-    firsts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-    lasts = np.concatenate([firsts[1:], [many]]) - 1
+    fresh = np.ones(len(keys), np.bool_)
+    np.not_equal(keys[1:], keys[:-1], out=fresh[1:])
+    firsts = np.flatnonzero(fresh)
+    lasts = np.append(firsts[1:], len(keys))[: len(firsts)] - 1
+    one = firsts if duplicates == "first" else lasts
+    if when is not None:
+        when = when[order][one]
     if duplicates in ("sum", "max"):
         merge = np.add if duplicates == "sum" else np.maximum
-        amounts = merge.reduceat(amounts, firsts)
-    else:
-        amounts = amounts[firsts if duplicates == "first" else lasts]
-    with np.errstate(over="ignore"):
-        data = amounts.astype(np.float32)
-    if not np.isfinite(data).all():
-        raise ValueError(f"{name}: values of a pair add up to more than float32 holds")
-    pairs = keys[firsts]
-    counts = np.bincount(pairs // width, minlength=len(users.names))
-    indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    csr = CSR(indptr, (pairs % width).astype(np.int32), data, width)
-    if when is not None:
-        when = when[order][firsts if duplicates == "first" else lasts]
-    return csr, when
+        return keys[firsts], merge.reduceat(amounts, firsts) if len(firsts) else amounts, when
+    return keys[firsts], amounts[one], when
 
 
 def moved(names: list[str], known: list[str], index: dict[str, int]) -> Names:
@@ -92,7 +112,8 @@ def _checked_values(name: str, values: Any, many: int) -> npt.NDArray[np.float64
     if not fine.all():
         place = int(fine.argmin())
         raise ValueError(
-            f"{name}: values[{place}] is {given[place]}, expected a finite number above 0"
+            f"{name}: values[{place}] is {given[place]}, expected a finite number above 0 "
+            f"({limits.tiny:.2g} to {limits.max:.2g})"
         )
     return doubles
 

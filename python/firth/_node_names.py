@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from firth._backend import Ids, Longs, named
 from firth._backend_text import WordCounter
+from firth._vectors import numbered
 from firth.kernels._arguments import whole
 
 MOST_NODES = 2**31 - 1  # columns are int32
@@ -121,8 +122,11 @@ def column_of(function: str, label: str, column: Any) -> Longs | list[str]:
             raise ValueError(f"{function}: {label}[{names.index('')}] is an empty name")
         return names
     if found <= {int}:
+        numbers = np.empty(len(cells), np.int64)
         try:
-            return np.array(cells, np.int64)
+            for first in range(0, len(cells), _PIECE):
+                numbers[first : first + _PIECE] = cells[first : first + _PIECE]
+            return numbers
         except OverflowError:
             raise ValueError(f"{function}: {label} has numbers beyond 64 bits") from None
     kind = _sort(type(cells[0]))
@@ -209,8 +213,8 @@ def _found(numbers: Longs, piece: Longs) -> Rows:
 def names_of(numbers: Longs) -> list[str]:
     """Return whole numbers as names."""
     names: list[str] = []
-    for first in range(0, len(numbers), _STEP):
-        names += map(str, numbers[first : first + _STEP].tolist())
+    for first in range(0, len(numbers), _PIECE):
+        names += map(str, numbers[first : first + _PIECE].tolist())
     return names
 
 
@@ -238,7 +242,7 @@ def with_nodes(
         column = column_of(function, "nodes", nodes)
         wanted = column if isinstance(column, list) else names_of(column)
         many = -1
-    place = dict(zip(wanted, range(len(wanted)), strict=True))
+    place = numbered(wanted)
     if len(place) < len(wanted):
         twice = next(name for at, name in enumerate(wanted) if place[name] != at)
         raise ValueError(f"{function}: nodes has {twice!r:.80} more than once")

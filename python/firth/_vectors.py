@@ -13,6 +13,7 @@ Doubles = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 
 BLOCK = 1 << 20  # numbers per step of a pass over all vectors
+_KEYS = 1 << 16  # put into a dict at once: Ctrl-C is answered between such parts
 EPSILON = 0.001  # keeps the quotient of 3CosMul finite, as in the paper
 
 
@@ -29,9 +30,17 @@ def checked_keys(keys: Sequence[str], name: str = "Embedding", what: str = "keys
     return result
 
 
+def numbered(keys: Sequence[str]) -> dict[str, int]:
+    """Return the place of each key, the last one of those that are equal."""
+    index: dict[str, int] = {}
+    for at in range(0, len(keys), _KEYS):
+        index.update(zip(keys[at : at + _KEYS], range(at, len(keys)), strict=False))
+    return index
+
+
 def index_of(keys: list[str]) -> dict[str, int]:
     """Return the row of each key, if all are different."""
-    index = dict(zip(keys, range(len(keys)), strict=True))
+    index = numbered(keys)
     if len(index) != len(keys):
         twice = next(key for at, key in enumerate(keys) if index[key] != at)
         raise ValueError(f"Embedding: keys: {twice!r} is given more than once")
@@ -57,9 +66,20 @@ def checked_vectors(
     if not given.shape[1]:
         raise ValueError(f"{name}: {what}: shape {given.shape} has no dimensions")
     with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite: see below
-        result = np.require(given, np.float32, ["C", "A"])
+        result = _converted(given)
     if check and (row := first_not_finite(result)) is not None:
         raise ValueError(f"{name}: {what}: row {row} has a number that is not finite as float32")
+    return result
+
+
+def _converted(given: npt.NDArray[Any]) -> Floats:
+    """Return what `np.require` makes of an array, block by block: Ctrl-C is answered between."""
+    if given.dtype == np.float32 and given.flags.c_contiguous and given.flags.aligned:
+        return np.require(given, np.float32, ["C", "A"])
+    result = np.empty(given.shape, np.float32)
+    step = max(1, BLOCK // given.shape[1])
+    for at in range(0, len(given), step):
+        result[at : at + step] = given[at : at + step]
     return result
 
 

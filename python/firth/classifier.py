@@ -235,6 +235,8 @@ class Classifier(SubwordEmbedding):
         TypeError, ValueError
             A text that is no str or holds a newline; ``k`` is neither -1 nor positive, or
             ``threshold`` is not a number.
+        FloatingPointError
+            Numbers of the model are so large that a score is not finite; it names the text.
 
         Examples
         --------
@@ -350,7 +352,13 @@ class Classifier(SubwordEmbedding):
             first, last = bags.offsets[begin], bags.offsets[end]
             part = Bags(bags.offsets[begin : end + 1] - first, bags.ids[first:last])
             hidden = kernels.bag_means(self._input, part)
-            all_of = probabilities(hidden @ self._weights.T, self._loss, self._paths)
+            with np.errstate(over="ignore", invalid="ignore"):  # looked for below
+                scores = hidden @ self._weights.T
+            if not np.isfinite(scores).all():
+                text = begin + int(np.isfinite(scores).all(axis=1).argmin())
+                why = "the model's numbers are too large for float32"
+                raise FloatingPointError(f"{name}: scores of text {text} are not finite: {why}")
+            all_of = probabilities(scores, self._loss, self._paths)
             order = top(all_of, k)
             best = np.take_along_axis(all_of, order, axis=1)
             stays = (best >= least) & (sizes[begin:end, None] > 0)

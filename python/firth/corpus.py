@@ -230,10 +230,11 @@ class Corpus:
         FormatError
             If the folder holds something else or is damaged.
         """
+        from firth._files import while_whole
         from firth.formats.tensors import read_tensors
 
         file = Path(path) / _FILE
-        arrays, metadata = read_tensors(file, mmap=mmap)
+        arrays, metadata = while_whole(path, lambda: read_tensors(file, mmap=mmap))
         try:
             config = json.loads(metadata.get("firth", "{}"))
             found = (config.get("kind"), config.get("version"))

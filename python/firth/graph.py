@@ -12,6 +12,7 @@ from firth._backend import Ids, Longs
 from firth._edge_rows import check_symmetric, entries
 from firth._edges import edges_of
 from firth._graph_parts import Rule, Twins, parts_of
+from firth._vectors import numbered
 from firth.csr import CSR
 from firth.kernels._matrices import check_matrix
 
@@ -140,7 +141,7 @@ class Graph:
         return graph
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._of, self._parts()
+        return _restored, (type(self), *self._parts())
 
     @classmethod
     def read(
@@ -223,7 +224,7 @@ class Graph:
     @cached_property
     def index(self) -> dict[str, int]:
         """The row of each name; not to be changed."""
-        return dict(zip(self._keys, range(len(self._keys)), strict=True))
+        return numbered(self._keys)
 
     @property
     def edges(self) -> int:
@@ -391,3 +392,7 @@ class Graph:
 def _named(key: object) -> Any:
     whole = isinstance(key, (int, np.integer)) and not isinstance(key, bool)
     return str(key) if whole else key
+
+
+def _restored(kind: type[Graph], *parts: Any) -> Graph:
+    return kind._of(*parts)

@@ -11,6 +11,7 @@ from firth._columns import Names, names_of
 from firth._meetings import DUPLICATES, entries, merged, moved
 from firth._random import STREAM_SHUFFLE, random_words
 from firth._reading import AnyPath
+from firth._sorting import order_in_rows
 from firth.corpus import Corpus
 from firth.csr import CSR
 from firth.kernels._arguments import one_of, real, whole
@@ -217,7 +218,8 @@ class Interactions:
         return f"Interactions({users} users, {items} items, {len(self)} interactions)"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self)._of, (self._users, self._items, self._csr, self._times)
+        parts = self._users, self._items, self._csr, self._times
+        return _restored, (type(self), *parts)
 
     def of(self, user: str) -> list[str]:
         """Return what a user has met; KeyError names one that is unknown."""
@@ -289,7 +291,7 @@ class Interactions:
         chance = random_words(seed, STREAM_SHUFFLE, 0, 0, len(self))
         users = np.repeat(np.arange(len(lengths)), lengths)
         by_time = self._times is not None and latest is not False
-        order = np.lexsort((chance, self._times, users) if by_time else (chance, users))
+        order = order_in_rows(indptr, chance, *((self._times,) if by_time else ()))
         held = np.zeros(len(self), np.bool_)
         held[order] = np.arange(len(self)) - indptr[users] >= (lengths - many)[users]
         return held
@@ -330,8 +332,7 @@ class Interactions:
         items = places[self._csr.indices]
         lengths = np.diff(self._csr.indptr)
         if self._times is not None:
-            users = np.repeat(np.arange(len(lengths)), lengths)
-            items = items[np.lexsort((self._times, users))]
+            items = items[order_in_rows(self._csr.indptr, self._times)]
         offsets = np.concatenate([[0], np.cumsum(lengths[lengths > 0])]).astype(np.int64)
         words = Vocabulary([self._items[item] for item in ranked.tolist()], counts[ranked])
         return Corpus(items, offsets, words)
@@ -339,3 +340,7 @@ class Interactions:
 
 def _index(names: list[str]) -> dict[str, int]:
     return {name: row for row, name in enumerate(names)}
+
+
+def _restored(kind: type[Interactions], *parts: Any) -> Interactions:
+    return kind._of(*parts)

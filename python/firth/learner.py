@@ -7,9 +7,11 @@ import numpy as np
 
 from firth._backend import Ids, Longs
 from firth._reading import AnyPath
+from firth._vectors import numbered
 from firth.corpus import MAX_WORDS, Corpus
 from firth.embedding import Embedding
 from firth.models._beginning import Callback, Tables, check_arguments
+from firth.models._ending import stopped
 from firth.models._training import Run
 from firth.models.word2vec import Word2Vec
 from firth.vocabulary import Vocabulary
@@ -161,7 +163,8 @@ class Learner:
         FloatingPointError
             The learning rate was too large.
         KeyboardInterrupt
-            The learner keeps what it learnt until then. Attribute ``embedding``: what it holds.
+            The learner keeps what it learnt until then, if it is finite. Attribute ``embedding``:
+            what it holds.
         """
         model = self._model
         check_arguments("Learner", model.dim, None, callback)
@@ -184,7 +187,8 @@ class Learner:
         try:
             run.train(tables, losses, progress=progress, callback=callback)
         except KeyboardInterrupt as stop:
-            self._set(_trained(joined, tables, losses, len(losses) + 1))
+            learnt = _trained(joined, tables, losses, len(losses) + 1)
+            stopped(stop, lambda: self._set(learnt), tables.input, tables.output)
             stop.embedding = self.embedding  # type: ignore[attr-defined]
             raise
         if before.tables is None:
@@ -256,7 +260,7 @@ def join(
     if len(corpus.ids) == 0:
         raise ValueError("Learner: the corpus has no tokens")
     tally = _tally(corpus.ids, len(corpus.vocabulary))
-    index = dict(zip(before.words, range(len(before.words)), strict=True))
+    index = numbered(before.words)
     ids = np.full(len(tally), _NONE)
     rare, new = dict(before.rare), []
     for at, (word, count) in enumerate(zip(corpus.vocabulary.words, tally.tolist(), strict=True)):

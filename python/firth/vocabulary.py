@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._errors import FormatError
+from firth._vectors import numbered
 
 
 def _bytes(word: str) -> bytes:
@@ -18,6 +19,18 @@ def _bytes(word: str) -> bytes:
 
 def _word(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
+
+
+def _numbers(counts: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Return counts as int64, if that can hold their sum, too."""
+    given = np.asarray(counts).reshape(-1)
+    wide = given.dtype == object and all(isinstance(one, int) for one in given)  # beyond 64 bits
+    if given.size and given.dtype.kind not in "iu" and not wide:
+        raise TypeError(f"Vocabulary: counts have dtype {given.dtype}, expected integers")
+    near = wide or float(np.abs(given.astype(np.float64)).sum()) >= 2**62  # else no sum wraps
+    if near and sum(abs(one) for one in given.tolist()) >= 2**63:
+        raise ValueError("Vocabulary: counts add up to more than 2**63 - 1")
+    return given.astype(np.int64)
 
 
 class Vocabulary:
@@ -48,7 +61,7 @@ class Vocabulary:
 
     def __init__(self, words: Iterable[str], counts: npt.ArrayLike) -> None:
         words = [_word(_bytes(word)) for word in words]
-        numbers = np.array(counts, dtype=np.int64).reshape(-1)
+        numbers = _numbers(counts)
         if len(words) != len(numbers):
             raise ValueError(f"Vocabulary: {len(words)} words have {len(numbers)} counts")
         if len(numbers) and numbers[-1] < 1:
@@ -104,7 +117,7 @@ class Vocabulary:
             raw = _bytes(word)
             total[raw] = total.get(raw, 0) + int(count)
         kept = sorted((-n, raw) for raw, n in total.items() if n >= min_count)[:max_vocab]
-        numbers = np.array([-n for n, _ in kept], dtype=np.int64)
+        numbers = _numbers([-n for n, _ in kept])
         return cls._trusted([_word(raw) for _, raw in kept], numbers)
 
     def merge(self, *others: "Vocabulary") -> "Vocabulary":
@@ -128,7 +141,7 @@ class Vocabulary:
     @cached_property
     def index(self) -> dict[str, int]:
         """The id of each word."""
-        return dict(zip(self.words, range(len(self.words)), strict=True))
+        return numbered(self.words)
 
     def __len__(self) -> int:
         return len(self.words)

@@ -102,6 +102,7 @@ def test_a_model_is_trained_from_a_file_and_from_stdin(shell, text, tmp_path, na
     assert done.stdout.startswith(b"8 7\n")
 
 
+@pytest.mark.unsanitized
 @pytest.mark.parametrize("name", [name for name in TEXTS if name in EPOCHS])
 def test_ctrl_c_in_a_real_training_keeps_the_vectors(shell, tmp_path, name):
     seconds = []

@@ -67,6 +67,7 @@ def interrupted(process):
 # ---- Ctrl-C -------------------------------------------------------------------------------------
 
 
+@pytest.mark.unsanitized
 def test_ctrl_c_ends_training_at_once_and_keeps_what_was_learnt(shell, tmp_path):
     seconds = []
     for trial in range(3):

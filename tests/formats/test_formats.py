@@ -44,6 +44,12 @@ def test_any_file_with_a_header_or_more_than_one_number_is_recognised(tmp_path_f
     assert firth.read(path).keys == keys
 
 
+def test_a_binary_number_that_begins_with_a_line_feed_is_recognised(tmp_path):
+    vectors = np.frombuffer(b"\n\xd7\xa3;", "<f4").reshape(1, 1)
+    Embedding(["key"], vectors).write(tmp_path / "a", format="word2vec-binary")
+    assert firth.read(tmp_path / "a").vectors == vectors
+
+
 def test_what_is_of_no_format_is_refused(tmp_path):
     path = tmp_path / "a"
     for content, found in [

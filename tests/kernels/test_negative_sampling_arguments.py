@@ -217,6 +217,7 @@ class TestBadInput:
             kernels.noise(counts)
 
 
+@pytest.mark.unsanitized
 def test_working_memory_that_is_not_there_is_named():
     """In a process that may have 4 GiB: wide rows and a wide window need 10 GB a thread."""
     program = """if True:

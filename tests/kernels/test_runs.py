@@ -121,6 +121,7 @@ print(status("VmHWM") - before)
 """
 
 
+@pytest.mark.unsanitized
 @pytest.mark.parametrize(
     ("memory", "threads", "passes"),
     [("least", 1, 16), ("least", 1, 1), (16 << 20, 1, 16), (24 << 20, 2, 1), (40 << 20, 4, 16)],

@@ -3,7 +3,6 @@
 import functools
 
 import numpy as np
-import polars
 import pyarrow
 import pytest
 from hypothesis import given
@@ -205,7 +204,7 @@ def test_lines_are_found_in_all_parts_of_a_text(on, size, share):
 
 
 @pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
-def test_arrow_columns(on, kind):
+def test_arrow_columns(on, kind, polars):
     words = ["a\nb", "", "a word of more than twelve bytes", "é", "x", "\0"]
     columns = [
         pyarrow.chunked_array([pyarrow.array(words, kind), pyarrow.array(words, kind).slice(2, 3)]),

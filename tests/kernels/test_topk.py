@@ -342,6 +342,7 @@ def test_the_compiled_border_copies_nothing():
                 call(**wrong, **more, **settings)
 
 
+@pytest.mark.unsanitized
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("prepared", [False, True])
 def test_ctrl_c_stops_a_search_of_many_short_steps(threads, prepared):

@@ -317,9 +317,9 @@ def test_vectors_of_a_real_text_are_good():
         assert expected in [key for key, _ in emb.most_similar(word, k=10)]
 
 
-@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=6))
-def test_rows_are_numbered_by_where_they_first_stand(bags):
-    ids = np.array([row for bag in bags for row in bag], np.uint32)
+@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=6), st.sampled_from([1, 2**28]))
+def test_rows_are_numbered_by_where_they_first_stand(bags, apart):
+    ids = np.array([row * apart for bag in bags for row in bag], np.uint32)
     offsets = np.cumsum([0, *map(len, bags)])
     (again, numbers), places = in_order_of_use(Bags(offsets, ids))
     assert again is offsets

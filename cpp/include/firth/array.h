@@ -9,7 +9,36 @@
 #define FIRTH_HD static inline
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+extern "C" {
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
+}
+#define FIRTH_RACES(what) AnnotateIgnoreReads##what(__FILE__, __LINE__), AnnotateIgnoreWrites##what(__FILE__, __LINE__)
+#else
+#define FIRTH_RACES(what) static_cast<void>(0)
+#endif
+
 namespace firth {
+
+// While one of these lives, its thread reads and writes rows that others change without being asked: Hogwild (Recht et
+// al. 2011). ThreadSanitizer is told that these races are meant, and reports all others.
+class Hogwild {
+ public:
+  explicit Hogwild(bool meant) : meant_(meant) {
+    if (meant_) FIRTH_RACES(Begin);
+  }
+  ~Hogwild() {
+    if (meant_) FIRTH_RACES(End);
+  }
+  Hogwild(const Hogwild&) = delete;
+  Hogwild& operator=(const Hogwild&) = delete;
+
+ private:
+  bool meant_;
+};
 
 using i64 = std::int64_t;
 using u16 = std::uint16_t;

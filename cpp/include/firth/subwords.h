@@ -114,6 +114,8 @@ FIRTH_HD i64 ngrams_before(i64 characters, i64 at, u32 min_n, u32 max_n) {
   return ngrams_of(characters, min_n, max_n) - from_there - (min_n == 1 && at < characters ? 1 : 0);
 }
 
+constexpr i64 kToTheEnd = INT64_MAX;
+
 // means[b] = the mean of the rows that bag b names, added up in its order in float32, then multiplied by one over their
 // number; zero for an empty bag.
 struct BagMeans {
@@ -122,6 +124,9 @@ struct BagMeans {
   const u32* ids;             // each below rows
   i64 bags;
   Matrix<float> means;  // (bags, dim)
+  // Only these of each bag's ids, by place: parts in order, one call after the other, are the whole bag, and its mean
+  // is there after the last of them. The CPU's kernels know it, for bags that take long.
+  Range part = {0, kToTheEnd};
 };
 
 // bag_means of the bags of `words`, whose ids are not stored: bucket i is row first_row + i of the table. It has no
@@ -130,8 +135,9 @@ struct SubwordMeans {
   Subwords words;
   Matrix<const float> table;
   i64 first_row;
-  Matrix<float> means;  // (words, dim)
-  u32* scratch;         // kSubwordScratch of them, one part per thread
+  Matrix<float> means;          // (words, dim)
+  u32* scratch;                 // kSubwordScratch of them, one part per thread
+  Range part = {0, kToTheEnd};  // as there: n-grams that begin at these bytes of "<w>"
 };
 
 constexpr i64 kSubwordScratch = 1 << 16;  // ids that are worked on together

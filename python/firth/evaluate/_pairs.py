@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._random import STREAM_SHUFFLE, random_words
+from firth._sorting import different
 
 if TYPE_CHECKING:
     from firth._backend import Longs
@@ -52,7 +53,7 @@ def joined(graph: "Graph") -> "Longs":
     sources, targets = ends_of(graph.csr)
     once = sources != targets if graph.directed else sources < targets
     numbers = numbers_of(len(graph.csr.indptr) - 1, sources[once], targets[once])
-    return np.unique(numbers) if graph.directed else numbers
+    return different(numbers)[0] if graph.directed else numbers
 
 
 def draw_gaps(taken: "Longs", total: int, count: int, seed: int, purpose: int) -> "Longs":

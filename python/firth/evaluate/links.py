@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from firth._sorting import different
 from firth.evaluate import _pairs
 from firth.evaluate._learning import check_known, logistic, moments, rows_of
 from firth.evaluate.ranking import auc, average_precision, hits_at_k, mrr, ranks_among
@@ -216,7 +217,7 @@ def _examples(split: LinkSplit, most: int, seed: int) -> tuple["Longs", npt.NDAr
     lots = [split.valid.positives, split.test.positives]
     lots += [split.valid.negatives, split.test.negatives]
     held = np.concatenate(lots)
-    taken = np.unique(np.concatenate([edges, _pairs.numbers_of(nodes, held[:, 0], held[:, 1])]))
+    taken = different(np.concatenate([edges, _pairs.numbers_of(nodes, held[:, 0], held[:, 1])]))[0]
     total = _pairs.pairs_of(nodes)
     many = min(most, len(edges), total - len(taken))
     if not many:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from firth._sorting import different, stable_order
 from firth.kernels._arguments import integer, whole
 
 if TYPE_CHECKING:
     from firth._backend import Doubles, Longs
 
 Bools = npt.NDArray[np.bool_]
+_STEP = 1 << 15  # scores that are looked for together
 
 
 class AtK(NamedTuple):
@@ -79,7 +81,8 @@ def auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     """
     positive, values = _labelled("auc", labels, scores)
     many = int(positive.sum())
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, place = different(values)
+    counts = np.bincount(place)
     ends = np.cumsum(counts)
     twice = (2 * ends - counts + 1)[place]  # ranks from 1, equal ones sharing their mean: exact
     above = int(twice[positive].sum()) - many * (many + 1)
@@ -114,7 +117,7 @@ def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     0.833
     """
     positive, values = _labelled("average_precision", labels, scores)
-    order = np.argsort(-values, kind="stable")
+    order = stable_order(-values)
     ranked = values[order]
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
     found = np.cumsum(positive[order])[ends]
@@ -146,8 +149,11 @@ def ranks_among(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> "Longs":
     [1, 2, 3]
     """
     good = _scores("ranks_among", "positives", positives)
-    bad = np.sort(_scores("ranks_among", "negatives", negatives))
-    ranks: Longs = (len(bad) - np.searchsorted(bad, good) + 1).astype(np.int64)
+    bad = _scores("ranks_among", "negatives", negatives)
+    bad = bad[stable_order(bad)]
+    ranks: Longs = np.empty(len(good), np.int64)
+    for at in range(0, len(good), _STEP):  # Ctrl-C between
+        ranks[at : at + _STEP] = len(bad) - np.searchsorted(bad, good[at : at + _STEP]) + 1
     return ranks
 
 

@@ -13,10 +13,9 @@ recommender_folder.py.
 config.json repeats what the header says for people and other tools, and must agree with it.
 """
 
-import errno
 import json
-import os
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,8 +23,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from firth._errors import FormatError
-from firth._files import atomic_folder
+from firth._files import atomic_folder, while_whole
 from firth._reading import AnyPath, CheckedReader
+from firth._vectors import first_not_finite
 from firth.embedding import Embedding
 from firth.formats.kinds import KINDS, OTHERS, Config, Kind, Shapes, Tensors, kind_of
 from firth.formats.tensors import read_tensors, write_tensors
@@ -85,7 +85,8 @@ def write_folder(
 
 def load(path: AnyPath, *, mmap: bool = True, verify: bool = True) -> Embedding:
     """Load a folder; see `firth.load`."""
-    return read_folder(path, _embedding, mmap=mmap, verify=verify)
+    made = partial(_embedding, finite=verify)
+    return read_folder(path, made, mmap=mmap, verify=verify)
 
 
 def read_folder(
@@ -93,20 +94,7 @@ def read_folder(
 ) -> Made:
     """Return what ``make`` makes of the tensors' file, the configuration and the tensors."""
     folder = Path(path)
-    if not folder.is_dir():
-        if not folder.exists():
-            raise FileNotFoundError(errno.ENOENT, "no such folder", os.fspath(path))
-        text = "expected a firth folder, found a file (firth.read reads files)"
-        raise NotADirectoryError(errno.ENOTDIR, text, os.fspath(path))
-    while True:
-        before = folder.stat()
-        try:
-            config, tensors = _opened(folder, mmap, verify)
-            return make(folder / MODEL, config, tensors)
-        except (FormatError, FileNotFoundError):
-            after = folder.stat()  # replaced between the opening of its two files: read the new one
-            if (before.st_ino, before.st_ctime_ns) == (after.st_ino, after.st_ctime_ns):
-                raise
+    return while_whole(path, lambda: make(folder / MODEL, *_opened(folder, mmap, verify)))
 
 
 def _opened(folder: Path, mmap: bool, verify: bool) -> tuple[Config, Tensors]:
@@ -124,7 +112,7 @@ def kind_in(path: AnyPath) -> str:
     return str(_config(Path(path, CONFIG)).get("kind"))
 
 
-def _embedding(model: Path, config: Config, tensors: Tensors) -> Embedding:
+def _embedding(model: Path, config: Config, tensors: Tensors, *, finite: bool) -> Embedding:
     name = config.get("kind")
     if config.get("version") != VERSION or not isinstance(name, str) or name not in KINDS:
         found = f"version {config.get('version')!r} of kind {name!r}"
@@ -134,6 +122,8 @@ def _embedding(model: Path, config: Config, tensors: Tensors) -> Embedding:
         raise FormatError(place, "version", f"version {VERSION} of an embedding", found)
     kind = KINDS[name]
     _check_embedding(model, tensors, config, kind)
+    if finite:
+        check_finite(model, tensors)
     keys = keys_of(model, tensors)
     try:
         return kind.make(keys, tensors, config)
@@ -189,10 +179,17 @@ def check_tensors(path: Path, tensors: Tensors, keys: int, shapes: Shapes) -> No
             raise FormatError(path, f"tensor {name!r}", str(wanted), str(found))
 
 
+def check_finite(path: Path, tensors: Tensors) -> None:
+    """Raise unless all numbers of the tables are finite; a checksum does not say so."""
+    for name, table in tensors.items():
+        if table.dtype == np.float32 and (row := first_not_finite(table)) is not None:
+            raise FormatError(path, f"tensor {name!r}, row {row}", "finite numbers", "others")
+
+
 def keys_of(path: Path, tensors: Tensors) -> list[str]:
     """Cut the keys out of the decoded text: the characters before each offset are counted first."""
     blob, offsets = tensors["keys"], tensors["key_offsets"]
-    if offsets[0] != 0 or offsets[-1] != blob.size or (np.diff(offsets) < 0).any():
+    if offsets[0] != 0 or offsets[-1] != blob.size or (offsets[1:] < offsets[:-1]).any():
         raise FormatError(path, "tensor 'key_offsets'", f"ascending 0 to {blob.size}", "others")
     begins = (blob & 0xC0) != 0x80  # the other bytes continue a character
     inner = offsets[offsets < blob.size]

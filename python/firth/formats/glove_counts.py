@@ -92,15 +92,19 @@ class _Records:
 
     def sums(self) -> CSR:
         """Return the sums."""
-        indptr = np.zeros(self.words + 1, np.int64)
-        for begin, records in self._blocks():
-            rows, _ = self._pairs(begin, records)
-            indptr[1:] += np.bincount(rows, minlength=self.words)
-        np.cumsum(indptr, out=indptr)
+        with CheckedReader(self.path) as file:  # one for both, though it may be replaced meanwhile
+            indptr = np.zeros(self.words + 1, np.int64)
+            for begin, records in self._blocks(file):
+                rows, _ = self._pairs(begin, records)
+                indptr[1:] += np.bincount(rows, minlength=self.words)
+            np.cumsum(indptr, out=indptr)
+            return self._added_up(self._in_rows(file, indptr))
+
+    def _in_rows(self, file: CheckedReader, indptr: Longs) -> CSR:
         indices = np.empty(indptr[-1], np.int32)
         data = np.empty(indptr[-1], np.uint64)
         cursors = indptr[:-1].copy()
-        for begin, records in self._blocks():
+        for begin, records in self._blocks(file):
             rows, columns = self._pairs(begin, records)
             sums = self._units(begin, records["value"])
             order = sorted_rows(np.array([len(rows)]), rows, self.words)
@@ -113,21 +117,24 @@ class _Records:
             if bool((cursors[rows[firsts]] > indptr[rows[firsts] + 1]).any()):
                 raise FormatError(self.path, "file", "the same records again", "others")
             indices[places], data[places] = columns, sums
-        return self._added_up(CSR(indptr, indices, data, self.words))
+        if not np.array_equal(cursors, indptr[1:]):
+            raise FormatError(self.path, "file", "the same records again", "fewer")
+        return CSR(indptr, indices, data, self.words)
 
-    def _blocks(self) -> Iterator[tuple[int, Records]]:
+    def _blocks(self, file: CheckedReader) -> Iterator[tuple[int, Records]]:
         """Yield records and the number of the first; the next ones take their place."""
         size = RECORD.itemsize
-        with CheckedReader(self.path) as file:
-            if file.size % size:
-                where = f"byte {file.size // size * size}"
-                found = f"{file.size % size} bytes at the end of {file.size}"
-                raise FormatError(self.path, where, f"a record of {size} bytes", found)
-            buffer = np.empty(min(file.size, BLOCK * size), np.uint8)
-            for begin in range(0, file.size, BLOCK * size):
-                block = buffer[: min(file.remaining, BLOCK * size)]
-                file.fill(block, "records")
-                yield begin // size, block.view(RECORD)
+        file.file.seek(0)
+        file.offset = 0
+        if file.size % size:
+            where = f"byte {file.size // size * size}"
+            found = f"{file.size % size} bytes at the end of {file.size}"
+            raise FormatError(self.path, where, f"a record of {size} bytes", found)
+        buffer = np.empty(min(file.size, BLOCK * size), np.uint8)
+        for begin in range(0, file.size, BLOCK * size):
+            block = buffer[: min(file.remaining, BLOCK * size)]
+            file.fill(block, "records")
+            yield begin // size, block.view(RECORD)
 
     def _pairs(self, begin: int, records: Records) -> tuple[Longs, Longs]:
         """Return rows and columns of records, all of which are sound."""

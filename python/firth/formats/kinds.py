@@ -179,7 +179,7 @@ def _classifier_shapes(config: Config, found: Tensors) -> Shapes:
 def _make_classifier(keys: list[str], tensors: Tensors, config: Config) -> Embedding:
     blob, offsets = tensors["labels"].tobytes(), tensors["label_offsets"]
     ends_fit = offsets.size > 0 and offsets[0] == 0 and offsets[-1] == len(blob)
-    if not ends_fit or bool((np.diff(offsets) < 0).any()):
+    if not ends_fit or bool((offsets[1:] < offsets[:-1]).any()):
         raise ValueError(f"label_offsets do not rise from 0 to {len(blob)}")
     cuts = pairwise(offsets.tolist())
     labels = [blob[begin:end].decode("utf-8", "surrogatepass") for begin, end in cuts]

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firth import kernels
 from firth._errors import FormatError
 from firth._reading import AnyPath
+from firth._vectors import first_not_finite
 from firth.formats import firth
 from firth.formats.kinds import LEARNER, Config, Shapes, Tensors
 from firth.models._beginning import Tables
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 _MODELS = {"Word2Vec": Word2Vec, "FastText": FastText, "ItemToVec": ItemToVec}
 _NUMBERS = ("words", "tokens", "epochs")
+_LARGE = 1e30  # below that no sum of a word's rows is infinite
 
 
 def write(model: Word2Vec, learnt: "Learnt", path: AnyPath) -> None:
@@ -109,6 +112,7 @@ def _check_tensors(file: Path, model: Word2Vec, tensors: Tensors, keys: int, wor
         shapes["input"] = ("float32", (rows, model.dim))
         shapes["output"] = ("float32", (words, model.dim))
     firth.check_tensors(file, tensors, keys, shapes)
+    firth.check_finite(file, tensors)
 
 
 def _tables(file: Path, model: Word2Vec, tensors: Tensors, words: list[str]) -> Tables:
@@ -126,4 +130,8 @@ def _tables(file: Path, model: Word2Vec, tensors: Tensors, words: list[str]) -> 
         raise FormatError(file, "keys", "words", str(error)) from None
     if made.input.shape != saved.input.shape or not np.array_equal(made.places, places):
         raise FormatError(file, "tensor 'places'", "the rows that the words are made of", "others")
+    if made.bags is not None and np.abs(made.input).max(initial=0) > _LARGE:
+        row = first_not_finite(kernels.bag_means(made.input, made.bags))
+        if row is not None:
+            raise FormatError(file, f"word {row + 1}", "rows with a finite sum", "an infinite one")
     return made

@@ -18,8 +18,11 @@ def sniff(path: Path, head: bytes) -> bool:
     header = header_of(head)
     if header is None:
         return False
-    line = head[header[2] :].split(b"\n", 1)[0]
-    return not line.partition(b" ")[2].translate(None, NUMERIC + b"\r")
+    line, end, _ = head[header[2] :].partition(b"\n")
+    _, blank, numbers = line.partition(b" ")
+    if end and blank and not numbers:  # the first byte of a binary number
+        return False
+    return not numbers.translate(None, NUMERIC + b"\r")
 
 
 def read(path: AnyPath, limit: int | None = None) -> Embedding:

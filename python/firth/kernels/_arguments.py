@@ -98,7 +98,7 @@ def first_outside(ids: Any, begin: int, end: int) -> int:
 
 
 def float_rows(function: str, name: str, array: Any, xp: Any) -> Any:
-    """Return a C-contiguous float32 matrix, copied only from float16 or from other strides."""
+    """Return a C-contiguous float32 matrix, copied only if it is none."""
     kind = getattr(array, "dtype", None)
     if kind is None or isinstance(array, np.ma.MaskedArray):
         what = type(array).__name__
@@ -108,11 +108,15 @@ def float_rows(function: str, name: str, array: Any, xp: Any) -> Any:
         raise TypeError(f"{function}: {name} must be float32 or float16, got {array.dtype}")
     if array.ndim != 2:
         raise ValueError(f"{function}: {name} must have 2 dimensions, got {array.ndim}")
-    return xp.ascontiguousarray(array, dtype=np.float32)
+    rows = xp.ascontiguousarray(array, dtype=np.float32)
+    return rows if _aligned(rows) else rows.copy()
 
 
 def typed(function: str, name: str, array: Any, dtype: Any, shapes: tuple[object, ...]) -> None:
-    """Raise unless an array has a dtype and one of the shapes; None stands for any length."""
+    """Raise unless an array has a dtype, one of the shapes, and numbers that lie where they should.
+
+    None stands for any length.
+    """
     kind = getattr(array, "dtype", None)
     if kind != dtype or isinstance(array, np.ma.MaskedArray):
         wanted = np.dtype(dtype).name  # dear to ask for, and needed in a message only
@@ -122,6 +126,13 @@ def typed(function: str, name: str, array: Any, dtype: Any, shapes: tuple[object
     if not any(_fits(array.shape, shape) for shape in shapes):
         expected = " or ".join(str(shape).replace("None", "any") for shape in shapes)
         raise ValueError(f"{function}: {name} has shape {array.shape}, expected {expected}")
+    if not _aligned(array):
+        raise ValueError(f"{function}: {name} must be C-contiguous and aligned")
+
+
+def _aligned(array: Any) -> bool:
+    """Say whether addresses are multiples of the numbers' size; on a device they are."""
+    return bool(getattr(array.flags, "aligned", True))
 
 
 def _fits(found: tuple[int, ...], wanted: Any) -> bool:
@@ -167,7 +178,7 @@ def whole(function: str, name: str, value: object, least: int, most: int) -> int
 
 def contiguous(function: str, name: str, array: Any) -> None:
     """Raise unless numbers lie side by side, and where numbers of their size should."""
-    if not (array.flags.c_contiguous and getattr(array.flags, "aligned", True)):
+    if not (array.flags.c_contiguous and _aligned(array)):
         raise ValueError(f"{function}: {name} must be C-contiguous and aligned")
 
 

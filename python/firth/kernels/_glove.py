@@ -320,12 +320,7 @@ def glove(
     width = glove_width(dim)
     check_table(_NAME, "words", words, (counts.shape[0], 2 * width), xp)
     check_table(_NAME, "contexts", contexts, (counts.shape[1], 2 * width), xp)
-    for name, table, one in (("words", words, width - 1), ("contexts", contexts, width - 2)):
-        if bool(table[:, dim : width - 2].any()) or not bool((table[:, one] == 1).all()):
-            raise ValueError(
-                f"{_NAME}: {name} needs zeros in columns {dim} to {width - 3} and ones in column "
-                f"{one}, as glove_tables has them"
-            )
+    check_columns(words, contexts, dim)
     if words.size and contexts.size and xp.may_share_memory(words, contexts):
         raise ValueError(f"{_NAME}: words and contexts share memory, expected two tables")
     if spans is None:
@@ -364,6 +359,17 @@ def glove(
             f"lower lr={lr:g}"
         )
     return Fitted(loss / many, many)
+
+
+def check_columns(words: Floats, contexts: Floats, dim: int) -> None:
+    """Raise unless the columns behind the numbers are those that `glove_tables` makes."""
+    width = glove_width(dim)
+    for name, table, one in (("words", words, width - 1), ("contexts", contexts, width - 2)):
+        if bool(table[:, dim : width - 2].any()) or not bool((table[:, one] == 1).all()):
+            raise ValueError(
+                f"{_NAME}: {name} needs zeros in columns {dim} to {width - 3} and ones in column "
+                f"{one}, as glove_tables has them"
+            )
 
 
 def _check_spans(spans: Any, shape: tuple[int, int]) -> None:

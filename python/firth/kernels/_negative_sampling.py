@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Doubles, Floats, Ids, Longs, backend_of
-from firth.kernels._arguments import first_fall, first_outside, overlap, part_of
+from firth.kernels._arguments import contiguous, first_fall, first_outside, overlap, part_of
 from firth.kernels._subwords import Bags, bags_of, check_bags
 
 _NO_IDS = np.zeros(0, np.uint32)
@@ -110,8 +110,7 @@ def _check_array(array: object, name: str, dtype: npt.DTypeLike, ndim: int) -> N
         raise TypeError(
             f"negative_sampling: {name} is {found}, expected {ndim}-d {np.dtype(dtype)}"
         )
-    if not array.flags.c_contiguous:  # type: ignore[attr-defined]
-        raise ValueError(f"negative_sampling: {name} must be C-contiguous")
+    contiguous("negative_sampling", name, array)
 
 
 def _check_table(table: Floats, name: str) -> None:
@@ -122,9 +121,12 @@ def _check_table(table: Floats, name: str) -> None:
         raise ValueError(
             f"negative_sampling: {name} has shape {table.shape}, expected (words, dim)"
         )
-    if not (table.flags.c_contiguous and getattr(table.flags, "writeable", True)):  # CuPy has none
+    flags = table.flags
+    sound = getattr(flags, "writeable", True) and getattr(flags, "aligned", True)  # CuPy has none
+    if not (flags.c_contiguous and sound):
         raise ValueError(
-            f"negative_sampling: {name} must be C-contiguous and writeable, it is updated in place"
+            f"negative_sampling: {name} must be C-contiguous, aligned and writeable, it is updated "
+            "in place"
         )
 
 

@@ -17,6 +17,7 @@ from firth.kernels._arguments import array_module, first_outside, integer, one_o
 METRICS = ("cosine", "dot")
 VERSION = 1
 
+_TWO = 0x4000  # 2.0 in bfloat16
 _BLOCK = 1 << 22  # codes looked at in one step
 
 
@@ -217,14 +218,14 @@ class Prepared:
             Map it, so that it is read where it is needed and shared by processes; otherwise read it
             into memory.
         verify
-            Hold every byte against its checksum, at about 1 GB/s, and look for codes that are not
-            finite.
+            Hold every byte against its checksum, at about 1 GB/s, and look for codes that are none.
 
         Raises
         ------
         FormatError
             Anything in the file contradicts the form.
         """
+        from firth._vectors import first_not_finite
         from firth.formats.tensors import read_tensors
 
         tensors, notes = read_tensors(path, mmap, verify=verify)
@@ -254,7 +255,10 @@ class Prepared:
             found = f"{note.get('exact')!r:.80}, and {'' if prepared.exact else 'no '}rows"
             raise FormatError(path, "header", "exact: true with rows or false without", found)
         _check_constants(path, prepared)
-        if verify and prepared.scan == "bfloat16" and not prepared.exact:
+        if verify and prepared.rows is not None:
+            if (row := first_not_finite(prepared.rows)) is not None:
+                raise FormatError(path, f"tensor 'rows', row {row}", "finite numbers", "others")
+        elif verify and prepared.scan == "bfloat16":
             _check_codes(path, prepared)
         return prepared
 
@@ -277,9 +281,9 @@ def _check_constants(path: AnyPath, prepared: Prepared) -> None:
     if prepared.exact:
         expected = "grain > 0 or NaN, length >= 0 and rest >= 0"
         sound = ~(grains <= 0) & (grains != np.inf) & (rests >= 0) & (rests < np.inf)
-    else:  # codes are divided by grains, and nothing of the rows was lost
-        expected = "grain >= 2**-126, length >= 0 and rest 0"
-        sound = (grains >= 2.0**-126) & (grains < np.inf) & (rests == 0)
+    else:  # codes are divided by grains, and nothing of the rows was lost; no norm is beyond 2^60
+        expected = "grain >= 2**-64, length >= 0 and rest 0"
+        sound = (grains >= 2.0**-64) & (grains < np.inf) & (rests == 0)
     sound &= (lengths >= 0) & (lengths < np.inf)
     if not sound.all():
         at = int(sound.argmin())
@@ -289,11 +293,12 @@ def _check_constants(path: AnyPath, prepared: Prepared) -> None:
 
 
 def _check_codes(path: AnyPath, prepared: Prepared) -> None:
-    """Raise unless all bfloat16 codes are finite: no rows are there to be looked at instead."""
+    """Raise unless all bfloat16 codes lie in [-2, 2]: no rows are there to be looked at instead."""
     panels: Any = prepared.panels
     step = max(1, 2 * _BLOCK // max(1, panels.shape[1]))
     for begin in range(0, len(panels), step):
-        wrong = (panels[begin : begin + step].view(np.uint16) & 0x7F80) == 0x7F80
+        wrong = (panels[begin : begin + step].view(np.uint16) & 0x7FFF) > _TWO
         if wrong.any():
             panel = begin + int(wrong.any(axis=1).argmax())
-            raise FormatError(path, f"tensor 'panels', panel {panel}", "codes", "one not finite")
+            where = f"tensor 'panels', panel {panel}"
+            raise FormatError(path, where, "codes from -2 to 2", "others")

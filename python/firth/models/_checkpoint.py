@@ -5,7 +5,6 @@ fingerprints of what is learnt from, the losses of the epochs that are finished,
 next one has come. config.json repeats the header for people.
 """
 
-import hashlib
 import json
 import math
 import os
@@ -13,19 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Floats
 from firth._errors import FormatError
-from firth._files import atomic_folder, check_folder
+from firth._files import atomic_folder, check_folder, while_whole
 from firth._reading import AnyPath
 from firth.formats.tensors import read_tensors, write_tensors
-from firth.models._training import check_finite
+from firth.models._ending import check_finite
 
 _FILE = "model.safetensors"
 _VERSION = 1
-_CHUNK = 8 << 20  # bytes; between chunks an interrupt is answered
 
 
 class Found(NamedTuple):
@@ -76,8 +73,7 @@ class Checkpoint:
             raise TypeError(f"{model}: checkpoint is {type(path).__name__}, expected a path")
         check_folder(path)
         folder = Path(path)
-        there = folder.exists() and any(folder.iterdir())
-        found = _read(folder / _FILE, f"{model.lower()}-checkpoint") if there else None
+        found = _read(folder / _FILE, f"{model.lower()}-checkpoint")
         saved = cls(folder, model, {}, found, found and found.place)
         saved.expect(**settings)
         if found is not None and len(found.losses) > epochs:
@@ -143,30 +139,19 @@ class Checkpoint:
             Path(folder, "config.json").write_text(json.dumps(config, indent=2) + "\n", "ascii")
 
 
-def fingerprint(*parts: npt.NDArray[Any] | list[str]) -> str:
-    """Return what tells these arrays or lists of words from all others, as 32 hexadecimal digits.
+def _read(file: Path, kind: str) -> Found | None:
+    """Return what a checkpoint has; None where there is no folder, or an empty one."""
 
-    Examples
-    --------
-    >>> fingerprint(["a", "b"])
-    '777fc7183606258540ba9945a55d73a7'
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        if isinstance(part, list):
-            part = np.frombuffer(json.dumps(part).encode("ascii"), np.uint8)
-        digest.update(f"{part.dtype.str} {part.shape} ".encode())
-        data = np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
-        for at in range(0, len(data), _CHUNK):
-            digest.update(data[at : at + _CHUNK])
-    return digest.hexdigest()
+    def read() -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
+        if not any(file.parent.iterdir()):  # or it was replaced while it was listed
+            raise FileNotFoundError
+        return read_tensors(file)
 
-
-def _read(file: Path, kind: str) -> Found:
-    """Return what a checkpoint has."""
     try:
-        tensors, notes = read_tensors(file)
-    except FileNotFoundError:
+        tensors, notes = while_whole(file.parent, read)
+    except FileNotFoundError as error:
+        if error.filename is None or Path(error.filename) != file:
+            return None
         raise FormatError(file, "file", f"a {kind}", "none") from None
     try:
         config = json.loads(notes.get("firth", ""))

@@ -12,8 +12,8 @@ from firth._backend import Doubles, Floats
 from firth._progress import Progress
 from firth.models._beginning import Callback
 from firth.models._devices import device_arrays, expect_room
+from firth.models._ending import check_finite
 from firth.models._plan import MOST_PAIRS, Plan
-from firth.models._training import check_finite
 
 
 class Chunk(NamedTuple):

@@ -10,6 +10,7 @@ from firth._random import STREAM_SHUFFLE, random_words
 from firth.models._course import Chunk
 
 _CHUNK = 1 << 20  # edges that are in memory at a time
+_STEP = 1 << 16  # and that are looked for at a time: Ctrl-C is answered between
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,22 @@ class Drawing:
     def draw(self, first: int, last: int) -> Chunk:
         """Return the edges with the numbers [first, last)."""
         words = random_words(self.model.seed, STREAM_SHUFFLE, 0, 2 * first, 2 * (last - first))
-        share = (words[0::2] + words[1::2] / 2.0**32) / 2.0**32
-        edges = len(self.indices)
-        if self.ends is None:
-            at = np.minimum((share * edges).astype(np.int64), edges - 1)
-        else:
-            at = np.searchsorted(self.ends, share * self.ends[-1], side="right")
-            at = np.minimum(at, edges - 1)
-        sources = np.searchsorted(self.indptr, at, side="right") - 1
+        sources, targets = np.empty((2, last - first), np.uint32)
+        for begin in range(0, last - first, _STEP):
+            some = slice(begin, min(begin + _STEP, last - first))
+            at = self._edges(words[2 * some.start : 2 * some.stop])
+            sources[some] = np.searchsorted(self.indptr, at, side="right") - 1
+            targets[some] = self.indices[at]
         offsets = np.array([0, last - first], np.int64)
-        arrays = (self.indices[at], offsets, sources.astype(np.uint32))
+        arrays = targets, offsets, sources
         ids, offsets, sources = map(self.xp.asarray, arrays)
         return Chunk(ids, offsets, sources)
+
+    def _edges(self, words: Ids) -> Longs:
+        """Return the edges that pairs of random words draw."""
+        share, edges = (words[0::2] + words[1::2] / 2.0**32) / 2.0**32, len(self.indices)
+        if self.ends is None:
+            at = (share * edges).astype(np.int64)
+        else:
+            at = np.searchsorted(self.ends, share * self.ends[-1], side="right")
+        return np.minimum(at, edges - 1)

@@ -12,10 +12,11 @@ from firth._progress import Progress
 from firth.counts import Counts
 from firth.csr import CSR
 from firth.embedding import Embedding
-from firth.kernels._glove import column_spans, groups_of
+from firth.kernels._glove import check_columns, column_spans, groups_of
 from firth.models._beginning import Callback, copy_rows, corpus_of
-from firth.models._checkpoint import Checkpoint, fingerprint
-from firth.models._training import check_finite
+from firth.models._checkpoint import Checkpoint
+from firth.models._ending import check_finite
+from firth.models._fingerprint import fingerprint
 from firth.vocabulary import Vocabulary
 
 # What an embedding can hold: the share of its vectors at which both tables begin to have them.
@@ -95,6 +96,10 @@ class Factors:
                 start=fingerprint(*tables),
             )
             losses = saved.restore(words=tables[0], contexts=tables[1])
+            try:
+                check_columns(*tables, model.dim)
+            except ValueError as error:
+                raise FormatError(saved.path, "tables", "those of glove", str(error)) from None
             for table in tables:
                 sums = table[:, table.shape[1] // 2 :]  # of squares, which began at 1
                 if float(sums.min()) < 1:

@@ -8,7 +8,9 @@ from firth._reading import AnyPath
 from firth.corpus import Corpus
 from firth.embedding import Embedding
 from firth.models._beginning import Callback, Tables, check_arguments, corpus_of
-from firth.models._checkpoint import Checkpoint, fingerprint
+from firth.models._checkpoint import Checkpoint
+from firth.models._ending import stopped
+from firth.models._fingerprint import fingerprint
 from firth.models._training import Run
 
 # Fields that change what words there are, or where and how fast the same is computed.
@@ -52,7 +54,7 @@ def fitted(
     try:
         run.train(tables, losses, saved=saved, every=every, progress=progress, callback=callback)
     except KeyboardInterrupt as stop:
-        stop.embedding = result()  # type: ignore[attr-defined]
+        stopped(stop, result, tables.input, tables.output)
         raise
     run.expect_pairs(losses)
     return result()

@@ -19,7 +19,7 @@ from firth.kernels._subwords import Bags
 from firth.kernels._tables import padded_rows
 from firth.kernels._words import encoded
 from firth.models._beginning import Callback, copy_rows
-from firth.models._training import check_finite
+from firth.models._ending import check_finite
 from firth.subwords import Subwords
 
 

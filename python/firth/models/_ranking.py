@@ -10,9 +10,9 @@ from firth._backend import Ids
 from firth._progress import Progress
 from firth.interactions import Interactions
 from firth.models._beginning import Callback
+from firth.models._ending import check_finite, stopped
 from firth.models._interactions import Tables, check_arguments, interactions_of
 from firth.models._settings import choice, real, whole
-from firth.models._training import check_finite
 from firth.recommender import Recommender
 
 NEGATIVES = ("uniform", "popular")
@@ -61,7 +61,7 @@ def fitted(
     try:
         run.train(tables, losses, progress, callback, epoch_of or Run.epoch)
     except KeyboardInterrupt as stop:
-        stop.recommender = result()  # type: ignore[attr-defined]
+        stopped(stop, result, tables.users, tables.items, tables.biases, at="recommender")
         raise
     return result()
 
@@ -147,7 +147,7 @@ class Run:
 
                 try:
                     done = epoch_of(self, tables, epoch, tell if bar.enabled else None)
-                    check_finite(tables.users, tables.items)
+                    check_finite(tables.users, tables.items, tables.biases)
                 except FloatingPointError:
                     raise FloatingPointError(
                         f"{name}: epoch {epoch + 1} of {model.epochs}: the vectors are not finite "

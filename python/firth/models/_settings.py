@@ -42,6 +42,8 @@ def real(model: object, name: str, least: float, most: float) -> None:
         number = float(value)
     except OverflowError:  # a whole number beyond all floats
         number = math.inf
+    except (TypeError, ValueError):  # an array of several
+        raise TypeError(f"{kind}: {name}={value!r} is not a number") from None
     if math.isnan(number) or not least <= number <= most:
         raise ValueError(f"{kind}: {name}={number:g} is not between {least:g} and {most:g}")
     _keep(model, name, number)
@@ -113,7 +115,7 @@ def sampling(model: Any) -> None:
     """Check the fields of a model that feeds ``negative_sampling`` with anything."""
     whole(model, "dim", 1, 2**16)
     whole(model, "negative", 1, 10_000)
-    if model.lr is not None:
+    if model.lr is not None or type(model).lr is not None:  # only some choose it themselves
         real(model, "lr", 1e-12, 1e3)
     real(model, "min_lr", 0, 1e3)
     real(model, "noise_exponent", -8, 8)

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from firth import kernels
-from firth._backend import Floats, Longs
+from firth._backend import Longs
 from firth._errors import FormatError
 from firth._progress import Progress
 from firth.corpus import Corpus
 from firth.models._beginning import Callback, Tables
 from firth.models._devices import on_device
+from firth.models._ending import check_finite
 from firth.models._plan import Plan
 
 if TYPE_CHECKING:
     from firth.models._checkpoint import Checkpoint
-
-_ROWS = 1 << 14  # looked at together, so that checks need little memory
 
 
 @dataclass
@@ -189,11 +188,3 @@ class Run:
         )
         bar.update(last - place.words - told)
         return Place(last, place.loss + done.loss * done.pairs, place.pairs + done.pairs)
-
-
-def check_finite(*tables: Floats) -> None:
-    """Raise FloatingPointError if a table has NaN or infinity."""
-    for table in tables:
-        for first in range(0, len(table), _ROWS):
-            if not np.isfinite(table[first : first + _ROWS]).all():
-                raise FloatingPointError

@@ -164,9 +164,10 @@ class FastRP:
         scale = np.where(degrees > 0, np.maximum(degrees, 1e-30) ** self.degree_exponent, 0)
         rows = self._sparse_rows(len(degrees), dim) * scale.astype(np.float32)[:, None]
         total = np.zeros_like(rows)
+        most = max(map(abs, self.weights)) or 1.0  # only their ratios matter
         for weight in self.weights:
             rows = steps @ rows
-            total += np.float32(weight) * at_length_one(rows)
+            total += np.float32(weight / most) * at_length_one(rows)
         return total
 
     def _sparse_rows(self, rows: int, columns: int) -> Floats:

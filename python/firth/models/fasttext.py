@@ -16,6 +16,8 @@ from firth.models.word2vec import Word2Vec
 from firth.subword_embedding import SubwordEmbedding
 from firth.subwords import Subwords, with_own_rows
 
+_DENSE = 1 << 22  # rows that may be looked up in a table whatever is in use
+
 
 @dataclass(frozen=True)
 class FastText(Word2Vec):
@@ -176,9 +178,13 @@ def in_order_of_use(bags: Bags, known: Longs | None = None) -> tuple[Bags, Longs
     ``known`` come first, in their order.
     """
     ids = bags.ids if known is None else np.concatenate([known.astype(np.uint32), bags.ids])
+    used = None
+    if int(ids.max(initial=0)) > _DENSE + 4 * len(ids):  # a table of all rows would be vast
+        used, ids = np.unique(ids, return_inverse=True)
     positions = np.arange(len(ids))
     first = np.full(int(ids.max(initial=0)) + 1, len(positions))
     np.minimum.at(first, ids, positions)
     rows = ids[first[ids] == positions]
     first[rows] = np.arange(len(rows))
-    return Bags(bags.offsets, first[bags.ids].astype(np.uint32)), rows.astype(np.int64)
+    numbers = first[ids[len(ids) - len(bags.ids) :]].astype(np.uint32)
+    return Bags(bags.offsets, numbers), (rows if used is None else used[rows]).astype(np.int64)

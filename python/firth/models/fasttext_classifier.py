@@ -8,6 +8,7 @@ from firth.classifier import MOST_WORD_NGRAMS, Classifier
 from firth.corpus import Corpus
 from firth.embedding import Embedding
 from firth.models._beginning import Callback, check_arguments
+from firth.models._ending import stopped
 from firth.models._lessons import Lessons
 from firth.models._settings import choice, real, whole
 
@@ -165,6 +166,6 @@ class FastTextClassifier:
         try:
             lessons.train(self, input, output, losses, progress=progress, callback=callback)
         except KeyboardInterrupt as stop:
-            stop.embedding = lessons.result(self, input, output, losses)  # type: ignore[attr-defined]
+            stopped(stop, lambda: lessons.result(self, input, output, losses), input, output)
             raise
         return lessons.result(self, input, output, losses)

@@ -7,6 +7,7 @@ from firth._reading import AnyPath
 from firth.embedding import Embedding
 from firth.models._beginning import Callback, check_arguments
 from firth.models._checkpoint import Checkpoint
+from firth.models._ending import stopped
 from firth.models._factorising import HELD, Factors, counted, rule_of
 from firth.models._settings import choice, counting, real, whole
 
@@ -177,6 +178,6 @@ class GloVe:
         try:
             factors.train(saved, progress=progress, callback=callback)
         except KeyboardInterrupt as stop:
-            stop.embedding = result()  # type: ignore[attr-defined]
+            stopped(stop, result, factors.words, factors.contexts)
             raise
         return result()

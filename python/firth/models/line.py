@@ -10,6 +10,7 @@ from firth.embedding import Embedding
 from firth.models._beginning import Callback, check_arguments, copy_rows
 from firth.models._course import Course
 from firth.models._drawing import Drawing
+from firth.models._ending import stopped
 from firth.models._features import at_length_one
 from firth.models._plan import Quality
 from firth.models._settings import choice, sampling, whole
@@ -159,6 +160,6 @@ class LINE:
         try:
             course.train(tables, losses, progress, callback)
         except KeyboardInterrupt as stop:
-            stop.embedding = result()  # type: ignore[attr-defined]
+            stopped(stop, result, *(table for both in tables for table in both))
             raise
         return result()

@@ -9,6 +9,7 @@ import numpy as np
 from firth.embedding import Embedding
 from firth.models._beginning import Callback, check_arguments
 from firth.models._course import Course
+from firth.models._ending import stopped
 from firth.models._plan import QUALITY, Quality
 from firth.models._settings import choice, real, sampling, thinning, whole
 from firth.models._walking import Walking, begun, checked_graph, embedding_of
@@ -170,7 +171,7 @@ class Node2Vec:
         try:
             course.train(tables, losses, progress, callback)
         except KeyboardInterrupt as stop:
-            stop.embedding = embedding_of(self, graph, input, losses)  # type: ignore[attr-defined]
+            stopped(stop, lambda: embedding_of(self, graph, input, losses), *tables[0])
             raise
         return embedding_of(self, graph, input, losses)
 

@@ -95,6 +95,16 @@ def totals(found, group=None):
     return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
+def broken(found, groups):
+    """Return {group: {case: verdict}} of the cases without a right answer or a clear error."""
+    bad = {where: one[0] for where, one in found.items() if one[0] not in ("right", "error", "-")}
+    by_group = {
+        group: {name: verdict for (where, name), verdict in bad.items() if where == group}
+        for group in groups
+    }
+    return {group: some for group, some in by_group.items() if some}
+
+
 def table(results, groups):
     """Return the totals as lines of text."""
     lines = [f"{'':24} {'peer':10}" + "".join(f"{verdict:>9}" for verdict in VERDICTS)]
@@ -149,15 +159,7 @@ def main():
                 group: {peer: totals(found, group) for peer, found in results.items()}
                 for group in groups
             },
-            "verdicts": [
-                {"group": case.group, "case": case.name}
-                | {
-                    peer: found[case.group, case.name][0]
-                    for peer, found in results.items()
-                    if (case.group, case.name) in found
-                }
-                for case in CASES
-            ],
+            "broken": {peer: broken(found, groups) for peer, found in results.items()},
         }
         print(f"kept in {save('hostile', kept)}")
 

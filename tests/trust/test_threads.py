@@ -90,7 +90,7 @@ def test_threads_that_wait_take_no_time_from_others():
     kernels.topk(vectors, vectors, 3, threads=8)
     begin = time.process_time()
     time.sleep(0.3)
-    assert time.process_time() - begin < 0.03
+    assert time.process_time() - begin < 0.15  # of 0.3 to 2.4 s, were they to wait in a loop
 
 
 def test_torch_keeps_its_threads_and_firth_its_answers():

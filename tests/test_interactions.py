@@ -338,6 +338,16 @@ def test_splits_that_cannot_be_are_refused(options, message):
 # ---- others made of them ------------------------------------------------------------------------
 
 
+def test_names_that_end_in_a_zero_are_names_of_their_own():
+    assert Interactions(["a", "a\0", "b"], ["x", "x\0\0", "x"]).users == ["a", "a\0", "b"]
+    assert Interactions(("a", "a\0"), ["x", "x\0"]).items == ["x", "x\0"]
+
+
+def test_texts_and_numbers_are_not_mixed():
+    with pytest.raises(TypeError, match=r"Interactions: users\[1\] is int, expected texts or"):
+        Interactions(["a", 7], ["x", "y"])
+
+
 def test_names_of_another_come_first():
     x, y = met("bca", "xyz"), met("da", "zw")
     like = y.like(x)

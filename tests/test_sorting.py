@@ -41,6 +41,16 @@ def test_order_and_different_values_are_those_of_numpy(kind, many):
     assert (found.tolist(), places.tolist()) == (expected.tolist(), at.tolist())
 
 
+@pytest.mark.parametrize("form", [str, bytes])
+@pytest.mark.parametrize("many", [0, 1, 49, 51, 1234])
+def test_names_are_ordered_and_kept_once_as_python_does(monkeypatch, form, many):
+    monkeypatch.setattr(_sorting, "_NAMES", 50)
+    numbers = np.random.default_rng(many).integers(0, 400, many).tolist()
+    names = [str(number) if form is str else b"%d" % number for number in numbers]
+    assert _sorting.once(names) == list(dict.fromkeys(names))
+    assert [names[place] for place in _sorting.text_order(names)] == sorted(names)
+
+
 def test_rows_are_dealt_out_in_their_order():
     piles = np.random.default_rng(1).integers(0, 9, 777)
     found = _sorting.dealt(777, 11, lambda part: piles[part])

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from firth._backend import Longs
 from firth._errors import FormatError
 from firth._progress import Progress
-from firth._sorting import different
+from firth._sorting import different, once, stable_order, text_order
 from firth._sources import _OPENERS, _opener
 
 PIECE = 1 << 22  # bytes, about
@@ -306,8 +306,9 @@ def joined(parts: list[Part]) -> Names:
             for part in parts
             for name in (part.names.tolist() if isinstance(part.names, np.ndarray) else part.names)
         ]
-        order = {name: at for at, name in enumerate(sorted(set(raw)))}
-        places = np.array([order[name] for name in raw], np.int64)
+        known = once(raw)
+        order = {known[place]: at for at, place in enumerate(text_order(known))}
+        places = np.fromiter((order[name] for name in raw), np.int64, len(raw))
         names = [name.decode("utf-8", "surrogateescape") for name in order]
     rows = [places[begin:][part.rows] for begin, part in zip(cuts, parts, strict=False)]
     return Names(names, np.concatenate([np.zeros(0, np.int64), *rows]))
@@ -322,20 +323,28 @@ def _is_whole(name: str) -> bool:
 
 def names_of(function: str, what: str, column: Any) -> Names:
     """Return the names in a column of integers or texts, and which stands in each row."""
-    array = np.asarray(column)
-    if array.ndim != 1:
-        raise ValueError(f"{function}: {what} has shape {array.shape}, expected one dimension")
-    if array.dtype.kind in "iu":
-        values, rows = different(array)
-        return Names([str(value) for value in values.tolist()], rows)
-    names = array.tolist()
+    if isinstance(column, (list, tuple)) and column and isinstance(column[0], str):
+        names: Any = column  # as they are: arrays of texts lose zeros at the end
+    else:
+        array = np.asarray(column)
+        if array.ndim != 1:
+            raise ValueError(f"{function}: {what} has shape {array.shape}, expected one dimension")
+        if array.dtype.kind in "iu":
+            values, rows = different(array)
+            return Names([str(value) for value in values.tolist()], rows)
+        names = array.tolist()
     if not names:
         return Names([], np.zeros(0, np.int64))
     for at, name in enumerate(names):
         if not isinstance(name, str):
             kind = type(name).__name__
             raise TypeError(f"{function}: {what}[{at}] is {kind}, expected texts or integers")
-    known = set(names)
-    plain = all(map(_is_whole, known))
-    order = {name: at for at, name in enumerate(sorted(known, key=int if plain else None))}
-    return Names(list(order), np.array([order[name] for name in names], np.int64))
+    known = once(names)
+    if all(map(_is_whole, known)):
+        places = stable_order(
+            np.fromiter((int(name) for name in known), np.int64, len(known))
+        ).tolist()
+    else:
+        places = text_order(known)
+    order = {known[place]: at for at, place in enumerate(places)}
+    return Names(list(order), np.fromiter((order[name] for name in names), np.int64, len(names)))

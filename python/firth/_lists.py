@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from firth import kernels
 from firth._backend import Doubles, Floats, Longs
+from firth._sorting import stable_order
 from firth._vectors import checked_keys, checked_vectors
 from firth.csr import CSR
 from firth.kernels._arguments import shown, whole
@@ -125,7 +126,7 @@ def no_answers(name: str, many: int, k: int) -> tuple[Longs, Floats, int]:
 def turned(matrix: CSR) -> tuple[Longs, Longs]:
     """Return offsets and rows of each column of a matrix."""
     owners = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.argsort(matrix.indices, kind="stable")
+    order = stable_order(matrix.indices)
     counts = np.bincount(matrix.indices, minlength=matrix.columns)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), owners[order]
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from firth._backend import Ids, Longs, named
 from firth._backend_text import WordCounter
+from firth._sorting import stable_order, text_order
 from firth._vectors import numbered
 from firth.kernels._arguments import whole
 
@@ -29,17 +30,8 @@ def ordered(names: list[str]) -> Longs:
     """Return the places of different names in row order."""
     numbers = _numbers(names)
     if numbers is not None:
-        return np.argsort(numbers).astype(np.int64)
-    runs = [
-        sorted(range(first, min(first + _PIECE, len(names))), key=names.__getitem__)
-        for first in range(0, len(names), _PIECE)
-    ]
-    while len(runs) > 1:  # what is sorted already is merged only
-        runs = [
-            sorted([place for run in runs[i : i + 2] for place in run], key=names.__getitem__)
-            for i in range(0, len(runs), 2)
-        ]
-    return np.array(runs[0] if runs else [], np.int64)
+        return stable_order(numbers)
+    return np.array(text_order(names), np.int64)
 
 
 def _numbers(names: list[str]) -> Longs | None:

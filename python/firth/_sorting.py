@@ -1,15 +1,17 @@
 """Sorting of many rows in piles: each stays in cache, and Ctrl-C is answered between them."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Longs = npt.NDArray[np.int64]
+Name = TypeVar("Name", str, bytes)
 
 STEP = 1 << 18  # rows that are looked at together, and of a pile if its key allows
 _MOST = 1 << 16  # piles
+_NAMES = 1 << 16  # names that are looked at together
 
 
 def dealt(many: int, piles: int, pile_of: Callable[[slice], npt.NDArray[Any]]) -> list[Longs]:
@@ -72,6 +74,28 @@ def different(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Longs]:
         parts.append(some)
         before += len(some)
     return np.concatenate(parts), places
+
+
+def text_order(names: Sequence[str] | Sequence[bytes]) -> list[int]:
+    """Return the places of names in their order."""
+    runs = [
+        sorted(range(first, min(first + _NAMES, len(names))), key=names.__getitem__)
+        for first in range(0, len(names), _NAMES)
+    ]
+    while len(runs) > 1:  # what is sorted already is merged only
+        runs = [
+            sorted([place for run in runs[i : i + 2] for place in run], key=names.__getitem__)
+            for i in range(0, len(runs), 2)
+        ]
+    return runs[0] if runs else []
+
+
+def once(names: Sequence[Name]) -> list[Name]:
+    """Return each name once, where it is met first."""
+    found: dict[Name, None] = {}
+    for first in range(0, len(names), _NAMES):
+        found.update(dict.fromkeys(names[first : first + _NAMES]))
+    return list(found)
 
 
 def order_in_rows(indptr: Longs, *keys: npt.NDArray[Any]) -> Longs:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Ids, Longs
+from firth._sorting import stable_order
 from firth.corpus import Corpus
 from firth.kernels._subwords import Bags
 from firth.kernels._words import encoded
@@ -82,7 +83,7 @@ def token_hashes(tokens: Sequence[str]) -> npt.NDArray[np.uint32]:
     begins = np.cumsum(sizes) - sizes
     signed = np.frombuffer(b"".join(blobs), np.int8).astype(np.int32).view(np.uint32)
     hashes = np.full(len(blobs), _BASIS, np.uint32)
-    order = np.argsort(-sizes, kind="stable")
+    order = stable_order(-sizes)
     falling = -sizes[order]
     for at in range(min(_LONG, -int(falling.min(initial=0)))):
         longer = order[: int(np.searchsorted(falling, -at))]

@@ -95,7 +95,7 @@ def _glove() -> Any:
 def _ranking(loss: str) -> Any:
     matrix = met().csr
     users, items = (vectors(rows, 64) * np.float32(0.01) for rows in matrix.shape)
-    return lambda: kernels.ranking(users, items, matrix, loss=loss)
+    return lambda: kernels.ranking(users, items, matrix, loss=loss, lr=1e-4)  # again and again
 
 
 def _classification() -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._random import STREAM_SHUFFLE, random_words
-from firth._sorting import different
+from firth._sorting import different, stable_order
 
 if TYPE_CHECKING:
     from firth._backend import Longs
@@ -77,7 +77,9 @@ def draw_different(below: int, count: int, seed: int, purpose: int) -> "Longs":
         size = more + more // 2 + 16
         words = _words(seed, purpose, len(drawn), size)
         drawn = np.concatenate([drawn, (words % np.uint64(max(1, below))).astype(np.int64)])
-        _, first = np.unique(drawn, return_index=True)
+        order = stable_order(drawn)
+        fresh = np.append(True, drawn[order[1:]] != drawn[order[:-1]])  # the first of equal ones
+        first = order[fresh]
         if len(first) >= count:
             first.sort()
             different: Longs = drawn[first[:count]]
@@ -87,8 +89,7 @@ def draw_different(below: int, count: int, seed: int, purpose: int) -> "Longs":
 
 def shuffled(count: int, seed: int, purpose: int) -> "Longs":
     """Return the numbers below `count` in an order by chance."""
-    order: Longs = np.argsort(_words(seed, purpose, 0, count), kind="stable")
-    return order
+    return stable_order(_words(seed, purpose, 0, count))
 
 
 def coins(count: int, seed: int, purpose: int) -> npt.NDArray[np.bool_]:
@@ -125,7 +126,7 @@ def forest(nodes: int, a: "Longs", b: "Longs") -> npt.NDArray[np.bool_]:
 
 def places(rising: "Longs", values: "Longs") -> "Longs":
     """Return how many are not above each value; looked for in order, since memory is slow."""
-    order = np.argsort(values)
+    order = stable_order(values)
     places = np.empty(len(values), np.int64)
     places[order] = np.searchsorted(rising, values[order], side="right")
     return places

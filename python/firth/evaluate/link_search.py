@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from firth import kernels
+from firth._sorting import stable_order
 from firth.evaluate import _pairs
 from firth.evaluate._learning import check_known, rows_of
 from firth.evaluate.ranking import hits_at_k, mrr
@@ -205,11 +206,12 @@ def predict_links(
             if not graph.directed:
                 pairs.sort(axis=1)
             best = np.lexsort([pairs[:, 1], pairs[:, 0], -scores])
-            _, first = np.unique(pairs[best], axis=0, return_index=True)
+            numbers = pairs[best, 0] * len(graph.keys) + pairs[best, 1]
+            _, first = np.unique(numbers, return_index=True)
             kept = best[np.sort(first)[:k]]
             places, pairs, scores = places[kept], pairs[kept], scores[kept]
     if nodes is not None:
-        order = np.argsort(places, kind="stable")
+        order = stable_order(places)
         pairs, scores = pairs[order], scores[order]
     return PredictedLinks(pairs, scores)
 
@@ -231,7 +233,7 @@ class _Neighbours:
             both = lot if graph.directed else np.concatenate([lot, lot[:, ::-1]])
             sources = np.concatenate([sources, both[:, 0]])
             targets = np.concatenate([targets, both[:, 1]])
-        order = np.argsort(sources, kind="stable")
+        order = stable_order(sources)
         self.targets = targets[order]
         self.sizes = np.bincount(sources, minlength=len(graph.keys))
         self.starts = np.cumsum(self.sizes) - self.sizes
@@ -279,7 +281,7 @@ def _searches(
     """Yield some places of `asked`, and the best nodes for their sources that are no neighbours."""
     prepared = kernels.prepare(vectors, metric, threads=threads)
     most = min(most, len(vectors))
-    order = np.argsort(neighbours.sizes[asked[:, 0]], kind="stable")  # rows alike in length
+    order = stable_order(neighbours.sizes[asked[:, 0]])  # rows alike in length
     widths = neighbours.sizes[asked[order, 0]] + 1 + most
     begin = 0
     while begin < len(order):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firth._sorting import stable_order
 from firth.csr import CSR
 from firth.evaluate import _pairs
 from firth.kernels._arguments import flag, one_of, real, shown, whole
@@ -202,7 +203,7 @@ def _places(graph: "Graph", edges: "Longs", sources: "Longs", targets: "Longs") 
     up = sources < targets
     places[up] = np.arange(len(edges))
     # The other halves come by higher, then lower node: so do these, sorted by target.
-    places[sources > targets] = np.argsort(targets[up], kind="stable")
+    places[sources > targets] = stable_order(targets[up])
     return places
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Ids, Longs, backend_of
+from firth._sorting import stable_order
 from firth.csr import CSR
 from firth.kernels._arguments import (
     array_module,
@@ -143,7 +144,7 @@ def _by_type(indptr: Longs, of_edge: Any, kinds: int) -> tuple[Longs, Longs]:
     rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
     cells = rows * kinds + of_edge
     counts = np.bincount(cells, minlength=(len(indptr) - 1) * kinds)
-    return np.concatenate([[0], np.cumsum(counts)]), np.argsort(cells, kind="stable")
+    return np.concatenate([[0], np.cumsum(counts)]), stable_order(cells)
 
 
 def edge_thresholds(indptr: Longs, weights: Any) -> Ids | None:

@@ -8,6 +8,7 @@ import numpy as np
 from firth import kernels
 from firth._backend import Floats, Ids, Longs
 from firth._random import STREAM_SHUFFLE, initial_rows, random_words
+from firth._sorting import stable_order
 from firth.embedding import Embedding
 from firth.models._beginning import copy_rows
 from firth.models._course import Chunk
@@ -137,7 +138,7 @@ class Walking:
 def order_by_chance(nodes: Ids, seed: int, lap: int) -> Ids:
     """Return nodes in an order by chance, another for each lap."""
     words = random_words(seed, STREAM_SHUFFLE, lap, 0, len(nodes))
-    ordered: Ids = nodes[np.argsort(words, kind="stable")]
+    ordered: Ids = nodes[stable_order(words)]
     return ordered
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from firth import kernels
 from firth._backend import Longs
 from firth._reading import AnyPath
+from firth._sorting import different
 from firth.embedding import Embedding
 from firth.kernels._subwords import Bags
 from firth.models._beginning import Callback, Tables, copy_rows, grown_rows
@@ -180,7 +181,7 @@ def in_order_of_use(bags: Bags, known: Longs | None = None) -> tuple[Bags, Longs
     ids = bags.ids if known is None else np.concatenate([known.astype(np.uint32), bags.ids])
     used = None
     if int(ids.max(initial=0)) > _DENSE + 4 * len(ids):  # a table of all rows would be vast
-        used, ids = np.unique(ids, return_inverse=True)
+        used, ids = different(ids)
     positions = np.arange(len(ids))
     first = np.full(int(ids.max(initial=0)) + 1, len(positions))
     np.minimum.at(first, ids, positions)

@@ -17,8 +17,8 @@ from trust._graph_calls import edge_file, graph, met
 from trust._report import Row
 
 LIMIT = 0.2  # besides what an interpreter takes to end
-# A Ctrl-C while Python itself is still starting or already ending (when it has put the signal back to
-# the system) belongs to Python: what counts is main().
+# A Ctrl-C while Python itself is still starting, or ending, when it has put the signal back to
+# the system, belongs to Python: what counts is main().
 SCRIPT = """
 import sys
 from firth.cli import main

@@ -109,7 +109,9 @@ def suite(kind: str, arguments: list[str]) -> list[Row]:
     where = environment(kind, folder)
     plain = {name: value for name, value in where.items() if name != "LD_PRELOAD"}
     native = command(
-        ["ctest", "--test-dir", folder, "--output-on-failure"], env=plain, capture_output=True
+        ["ctest", "--test-dir", folder, "--output-on-failure", "--parallel", str(os.cpu_count())],
+        env=plain,
+        capture_output=True,
     )
     found = re.search(r"out of (\d+)", native.stdout)
     heads = reports(folder) + ([native.stdout[-1000:]] if native.returncode else [])

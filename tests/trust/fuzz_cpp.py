@@ -75,7 +75,7 @@ def run(target: str, runs: int, seed: int) -> Row:
         (found / f"{target}.log").write_text(done.stderr)
         names = ", ".join(str(path.relative_to(ROOT)) for path in kept)
         failures.append(f"{names or 'no input was kept'}: {'; '.join(said) or done.stderr[-300:]}")
-    reached = _number(done.stderr, r"cov: (\d+)(?![\s\S]*cov: )")
+    reached = (re.findall(r"cov: (\d+)", done.stderr) or [0])[-1]
     peak = _number(done.stderr, r"peak_rss_mb: *(\d+)")
     slowest = _number(done.stderr, r"slowest_unit_time_sec: *(\d+)")
     figure = f"{reached} edges, {peak} MB at most, slowest call {slowest} s"

@@ -366,6 +366,7 @@ def test_ctrl_c_stops_a_search_of_many_short_steps(threads, prepared):
 
 
 @pytest.mark.slow
+@pytest.mark.unsanitized_threads
 @pytest.mark.parametrize("isa", sorted({_cpu.isas()[0], _cpu.isas()[-1]}))
 def test_more_than_2_to_the_31_numbers_are_searched(isa):
     """Memory that is only read lies on the zero page: neither table takes up what it seems to."""

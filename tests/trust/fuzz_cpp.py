@@ -24,7 +24,8 @@ BUILD = ROOT / "build" / "fuzz"
 TARGETS = sorted(
     path.stem for path in SOURCES.glob("*.cc") if path.stem not in ("replay", "levels")
 )
-RUNS, SECONDS, MEGABYTES = 1_000_000, 5, 1024  # calls; that one call may take; that a run may hold
+# Calls; seconds of the clock, also on a busy machine, that one may take; what a run may hold.
+RUNS, SECONDS, MEGABYTES = 1_000_000, 60, 1024
 _FLAGS = ["-max_len=384", f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}"]
 _FLAGS += ["-print_final_stats=1", "-reload=0", "-verbosity=1"]
 

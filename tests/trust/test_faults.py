@@ -54,6 +54,7 @@ def test_a_writer_that_is_refused_changes_nothing(tmp_path, name):
     assert not failures
 
 
+@pytest.mark.unsanitized_threads
 @pytest.mark.parametrize("name", SOME)
 @pytest.mark.parametrize(("writers", "readers"), [(1, 2), (3, 0), (2, 1)])
 def test_processes_write_and_read_at_once(tmp_path, name, writers, readers):

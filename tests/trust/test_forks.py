@@ -33,6 +33,7 @@ def in_child(work):
     return os.waitpid(child, 0)[1] == 0
 
 
+@pytest.mark.unsanitized_threads
 @pytest.mark.parametrize("name", USES)
 def test_a_forked_child_answers_as_its_parent(name):
     expected = answer(name)
@@ -40,6 +41,7 @@ def test_a_forked_child_answers_as_its_parent(name):
     assert answer(name) == expected
 
 
+@pytest.mark.unsanitized_threads
 def test_a_child_of_a_child_has_threads_of_its_own():
     vectors = fitted("Word2Vec").vectors
     expected = kernels.topk(vectors, vectors, 3, threads=4)[0].tolist()
@@ -81,7 +83,10 @@ def test_a_fork_while_other_threads_work_does_not_hang():
     assert done.stdout.strip() == "20", done.stderr
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param("fork", marks=pytest.mark.unsanitized_threads), "spawn", "forkserver"],
+)
 def test_models_go_to_other_processes_and_come_back(method, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     context = multiprocessing.get_context(method)

@@ -156,6 +156,7 @@ def test_glove_in_tables_of_two_to_the_32_numbers():
 
 
 @pytest.mark.slow
+@pytest.mark.unsanitized_threads
 def test_topk_reads_items_beyond_two_to_the_31_numbers():
     items, small = pair(2**25 + 3, 64)
     ids, scores = kernels.topk(small, items, 1)

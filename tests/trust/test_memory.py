@@ -49,6 +49,7 @@ def plenty():
 """
 
 
+@pytest.mark.unsanitized_threads
 @pytest.mark.parametrize("name", ["Word2Vec", "FastText", "GloVe", "DeepWalk", "BPR"])
 def test_models_that_find_too_little_memory_say_so_and_can_be_fitted_later(name):
     said = child(

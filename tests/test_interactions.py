@@ -343,9 +343,18 @@ def test_names_that_end_in_a_zero_are_names_of_their_own():
     assert Interactions(("a", "a\0"), ["x", "x\0"]).items == ["x", "x\0"]
 
 
+def test_names_of_numpy_are_plain_texts():
+    made = Interactions([np.str_("b"), "a"], np.array(["x", "y"]))
+    assert [type(name) for name in made.users + made.items] == [str] * 4
+
+
 def test_texts_and_numbers_are_not_mixed():
     with pytest.raises(TypeError, match=r"Interactions: users\[1\] is int, expected texts or"):
         Interactions(["a", 7], ["x", "y"])
+    with pytest.raises(TypeError, match=r"Interactions: users\[0\] is int, expected texts or"):
+        Interactions([7, "a"], ["x", "y"])
+    with pytest.raises(TypeError, match=r"Interactions: items\[1\] is bytes, expected texts or"):
+        Interactions(["a", "b"], ["x", b"y"])
 
 
 def test_names_of_another_come_first():

@@ -332,7 +332,8 @@ def names_of(function: str, what: str, column: Any) -> Names:
         if array.dtype.kind in "iu":
             values, rows = different(array)
             return Names([str(value) for value in values.tolist()], rows)
-        names = array.tolist()
+        mixed = isinstance(column, (list, tuple)) and array.dtype.kind in "US"
+        names = column if mixed else array.tolist()  # numpy has made texts of numbers
     if not names:
         return Names([], np.zeros(0, np.int64))
     for at, name in enumerate(names):
@@ -347,4 +348,5 @@ def names_of(function: str, what: str, column: Any) -> Names:
     else:
         places = text_order(known)
     order = {known[place]: at for at, place in enumerate(places)}
-    return Names(list(order), np.fromiter((order[name] for name in names), np.int64, len(names)))
+    plain = list(map(str.__str__, order))  # of numpy's texts and other subclasses, too
+    return Names(plain, np.fromiter((order[name] for name in names), np.int64, len(names)))

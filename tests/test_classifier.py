@@ -117,6 +117,22 @@ def test_many_lines_are_read_in_parts(monkeypatch):
         np.testing.assert_array_equal(one.ids, other.ids)
 
 
+def test_lessons_that_are_cut_are_the_same(monkeypatch):
+    rng = np.random.default_rng(4)
+    texts = [
+        f"__label__{i % 3} " + " ".join(rng.choice(["a", "bc", "d"], i % 9)) for i in range(60)
+    ]
+    model = firth.FastTextClassifier(dim=4, epochs=2, min_n=1, max_n=2, buckets=99, threads=1)
+    corpus = firth.Corpus.read([*texts, f"x {END} y", ""], min_count=1)
+    lines, whole = lines_of(corpus), model.fit(corpus)
+    monkeypatch.setattr("firth._texts._TOKENS", 7)
+    for one, other in zip(lines, lines_of(corpus), strict=True):
+        np.testing.assert_array_equal(one, other)
+    parts = model.fit(corpus)
+    np.testing.assert_array_equal(whole.input, parts.input)
+    np.testing.assert_array_equal(whole.output, parts.output)
+
+
 # ---- predictions --------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ from firth.subwords import Subwords, with_own_rows
 END = "</s>"
 _FOLD = np.uint64(116049371)
 _BASIS, _PRIME = 2166136261, 16777619
-_TOKENS = 1 << 20  # worked on together, so that what lies between takes little memory
+_TOKENS = 1 << 18  # worked on together: they stay in cache, and Ctrl-C is answered after them
 _LONG = 64  # bytes of a token that are hashed side by side with those of others
 
 
@@ -44,9 +44,17 @@ def lines_of(corpus: Corpus) -> Lines:
     end = corpus.vocabulary.index.get(END, len(types))
     if end == len(types):
         types.append(END)
-    ids = np.insert(corpus.ids, corpus.offsets[1:], np.uint32(end))
-    ends = np.flatnonzero(ids == end).astype(np.int64) + 1
-    return Lines(types, ids, np.concatenate([np.zeros(1, np.int64), ends]))
+    offsets = corpus.offsets
+    ids = np.empty(len(corpus.ids) + len(offsets) - 1, np.uint32)
+    ends = [np.zeros(1, np.int64)]
+    for begin, last in _cut(offsets):
+        inner = offsets[begin : last + 1]
+        part = corpus.ids[inner[0] : inner[-1]]
+        part = np.insert(part, inner[1:] - inner[0], np.uint32(end))
+        at = int(inner[0]) + begin
+        ids[at : at + len(part)] = part
+        ends.append(np.flatnonzero(part == end) + (at + 1))
+    return Lines(types, ids, np.concatenate(ends))
 
 
 def lines_of_texts(texts: Sequence[str], name: str) -> Lines:
@@ -72,8 +80,7 @@ def lines_of_texts(texts: Sequence[str], name: str) -> Lines:
     ends = np.flatnonzero(corpus.ids == end)
     first = ends[np.searchsorted(ends, corpus.offsets[:-1])] + 1
     sizes = first - corpus.offsets[:-1]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    return Lines(list(types), corpus.ids[_runs(corpus.offsets[:-1], sizes)], offsets)
+    return Lines(list(types), *_taken(corpus.ids, corpus.offsets[:-1], sizes))
 
 
 def token_hashes(tokens: Sequence[str]) -> npt.NDArray[np.uint32]:
@@ -148,8 +155,8 @@ class Reader:
     def _bags(self, words: Bags, parts: Bags, own: int, hashes: Longs | None) -> Bags:
         """Return the rows of lines whose words are given as types."""
         sizes = parts.offsets[words.ids + 1] - parts.offsets[words.ids]
-        ends = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-        rows = [parts.ids[_runs(parts.offsets[words.ids], sizes)]]
+        own_rows, ends = _taken(parts.ids, parts.offsets[words.ids], sizes)
+        rows = [own_rows]
         counts = [np.diff(ends[words.offsets])]
         if hashes is not None:
             line = np.repeat(np.arange(len(words.offsets) - 1), np.diff(words.offsets))
@@ -183,9 +190,34 @@ class Reader:
 
 def bags_at(bags: Bags, there: npt.NDArray[np.bool_]) -> Bags:
     """Return the bags that a mask (bags,) chooses."""
-    sizes = np.diff(bags.offsets)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[there])])
-    return Bags(offsets, bags.ids[np.repeat(there, sizes)])
+    if there.all():
+        return bags
+    ids, offsets = _taken(bags.ids, bags.offsets[:-1][there], np.diff(bags.offsets)[there])
+    return Bags(offsets, ids)
+
+
+def number_reached(bags: Bags, own: int, rows: int) -> Longs:
+    """Give rows in bags new numbers, in place: of words and those reached; return which."""
+    reached = np.zeros(rows, np.bool_)
+    reached[:own] = True
+    parts = [bags.ids[at : at + _TOKENS] for at in range(0, len(bags.ids), _TOKENS)]
+    for ids in parts:
+        reached[ids] = True
+    if not reached.all():
+        place = np.cumsum(reached, dtype=np.uint32) - 1
+        for ids in parts:
+            ids[:] = place[ids]
+    return np.flatnonzero(reached)
+
+
+def _taken(source: Ids, begins: Longs, sizes: Longs) -> tuple[Ids, Longs]:
+    """Return what runs of an array hold, one run after the other, and where each begins."""
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    found = np.empty(int(offsets[-1]), np.uint32)
+    for first, last in _cut(offsets):
+        runs = _runs(begins[first:last], sizes[first:last])
+        found[offsets[first] : offsets[last]] = source[runs]
+    return found, offsets
 
 
 def _runs(begins: Longs, sizes: Longs) -> Longs:
@@ -210,5 +242,9 @@ def _cut(offsets: Longs) -> list[tuple[int, int]]:
 
 def _joined(bags: list[Bags]) -> Bags:
     sizes = [np.zeros(1, np.int64), *(np.diff(bag.offsets) for bag in bags)]
-    ids = [np.zeros(0, np.uint32), *(bag.ids for bag in bags)]
-    return Bags(np.cumsum(np.concatenate(sizes)), np.concatenate(ids))
+    offsets = np.cumsum(np.concatenate(sizes))
+    ids, at = np.empty(int(offsets[-1]), np.uint32), 0
+    for bag in bags:
+        ids[at : at + len(bag.ids)] = bag.ids
+        at += len(bag.ids)
+    return Bags(offsets, ids)

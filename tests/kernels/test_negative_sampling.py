@@ -210,3 +210,22 @@ def test_frequent_words_are_kept_as_often_as_word2vec_says():
     f = counts / counts.sum()
     np.testing.assert_allclose(chances, np.minimum(1, np.sqrt(1e-3 / f) + 1e-3 / f), rtol=1e-8)
     assert (kernels.keep_chances(counts, 0) == 2**32 - 1).all()
+
+
+def test_chances_of_more_words_than_are_looked_at_together_are_those_of_each():
+    counts = np.arange(600_001)
+    cut = [
+        kernels.keep_chances(np.append(part, counts.sum() - part.sum()), 1e-6)[:-1]
+        for part in np.array_split(counts, 7)
+    ]
+    np.testing.assert_array_equal(kernels.keep_chances(counts, 1e-6), np.concatenate(cut))
+
+
+@pytest.mark.parametrize("counts", [[np.nan, 1], [-1, 3], [np.inf, 1], [1e308] * 4])
+@pytest.mark.parametrize("sample", [0, 1e-3])
+def test_counts_that_are_none_have_no_chances(counts, sample):
+    with pytest.raises(ValueError, match=r"keep_chances: counts sum to .*expected numbers not neg"):
+        kernels.keep_chances(counts, sample)
+    with pytest.raises(ValueError, match=r"keep_chances: counts has shape \(1, 4\), expected"):
+        kernels.keep_chances([[1, 2, 3, 4]], sample)
+    assert kernels.keep_chances([], sample).shape == (0,)

@@ -6,9 +6,10 @@ Each checks its arguments once for all backends, allocates the outputs and calls
 from firth.kernels._classification import Learnt, classification, huffman_paths
 from firth.kernels._cooccurrence import cooccurrence, distance_weights, merge_counts
 from firth.kernels._cosine import prepare, topk
+from firth.kernels._draws import keep_chances, noise
 from firth.kernels._glove import Fitted, glove, glove_tables
 from firth.kernels._merge import merge_topk
-from firth.kernels._negative_sampling import Pass, keep_chances, negative_sampling, noise
+from firth.kernels._negative_sampling import Pass, negative_sampling
 from firth.kernels._prepared import Prepared
 from firth.kernels._ranking import Ranked, ranking
 from firth.kernels._subwords import Bags, bag_means, subword_means, subwords

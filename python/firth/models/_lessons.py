@@ -11,7 +11,7 @@ from firth import kernels
 from firth._backend import Floats, Longs
 from firth._progress import Progress
 from firth._random import initial_rows
-from firth._texts import Lines, Reader, bags_at
+from firth._texts import Lines, Reader, bags_at, number_reached
 from firth._vectors import index_of
 from firth.classifier import Classifier
 from firth.embedding import Embedding
@@ -84,11 +84,6 @@ class Lessons:
         bags, gold = bags_at(bags, there), bags_at(gold, there)
         positions = np.concatenate([lines.offsets[:-1][there], lines.offsets[-1:]])
         positions[0] = 0
-        reached = np.zeros(len(word_list) + rule.buckets, np.bool_)
-        reached[: len(word_list)] = True
-        reached[bags.ids] = True
-        if not reached.all():
-            bags = Bags(bags.offsets, (np.cumsum(reached, dtype=np.uint32) - 1)[bags.ids])
         return cls(
             word_list,
             np.array([words[word] for word in word_list], np.int64),
@@ -98,7 +93,7 @@ class Lessons:
             bags,
             gold,
             positions,
-            np.flatnonzero(reached),
+            number_reached(bags, len(word_list), len(word_list) + rule.buckets),
         )
 
     def tables(self, model: Any, start: Embedding | None) -> tuple[Floats, Floats]:

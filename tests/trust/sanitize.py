@@ -31,7 +31,10 @@ OPTIONS = {
     },
     # What OpenBLAS's own threads wait for is not built to be seen by ThreadSanitizer.
     "thread": {
-        "TSAN_OPTIONS": "exitcode=66:die_after_fork=0:allocator_may_return_null=1:log_path={log}",
+        "TSAN_OPTIONS": (
+            "exitcode=66:die_after_fork=0:allocator_may_return_null=1:log_path={log}:"
+            "suppressions={here}/thread.supp"
+        ),
         "OPENBLAS_NUM_THREADS": "1",
     },
 }
@@ -82,7 +85,8 @@ def environment(kind: str, folder: Path) -> dict[str, str]:
         for name in [*LIBRARIES[kind], "libstdc++.so"]
     ]
     options = {
-        name: text.format(log=folder / "reports" / "log") for name, text in OPTIONS[kind].items()
+        name: text.format(log=folder / "reports" / "log", here=Path(__file__).parent)
+        for name, text in OPTIONS[kind].items()
     }
     paths = [str(package.parent), str(ROOT / "tests")]
     return {

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from firth._backend import Longs
 from firth._errors import FormatError
+from firth._pieces import together
 from firth._progress import Progress
 from firth._sorting import different, once, stable_order, text_order
 from firth._sources import _OPENERS, _opener
@@ -295,10 +296,9 @@ class Part(NamedTuple):
 def joined(parts: list[Part]) -> Names:
     """Return the names of all pieces as one."""
     cuts = np.cumsum([0, *(len(part.names) for part in parts)])
-    if all(isinstance(part.names, np.ndarray) for part in parts):
-        values, places = different(
-            np.concatenate([np.zeros(0, np.int64), *(part.names for part in parts)])
-        )
+    numbers = [part.names for part in parts if isinstance(part.names, np.ndarray)]
+    if len(numbers) == len(parts):
+        values, places = different(together(numbers, np.int64))
         names = [str(value) for value in values.tolist()]
     else:
         raw = [
@@ -311,7 +311,7 @@ def joined(parts: list[Part]) -> Names:
         places = np.fromiter((order[name] for name in raw), np.int64, len(raw))
         names = [name.decode("utf-8", "surrogateescape") for name in order]
     rows = [places[begin:][part.rows] for begin, part in zip(cuts, parts, strict=False)]
-    return Names(names, np.concatenate([np.zeros(0, np.int64), *rows]))
+    return Names(names, together(rows, np.int64))
 
 
 def _is_whole(name: str) -> bool:

@@ -16,6 +16,7 @@ from firth._edge_rows import Edges
 from firth._edges import of_arrow
 from firth._errors import FormatError
 from firth._node_names import counter, in_order
+from firth._pieces import together
 from firth.kernels import tokens
 from firth.kernels._arguments import flag
 
@@ -65,7 +66,11 @@ def read_edges(name: str, source: Any, layout: Layout, progress: bool | None) ->
     if lines.fields.special:
         words = [word.translate(HELD) for word in words]
     keys, rows = in_order(words, ids)
-    weights = np.concatenate(lines.weights) if lines.weights else None
+    weights = (
+        together(lines.weights, np.result_type(*{one.dtype for one in lines.weights}))
+        if lines.weights
+        else None
+    )
     return Edges(keys, rows[0::2], rows[1::2], weights)
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from firth._columns import Fields, Names, Part, joined, pieces
 from firth._errors import FormatError
+from firth._pieces import together
 from firth.kernels._arguments import integer, real, shown
 
 _NAME = "Interactions.read"
@@ -87,11 +88,10 @@ def read(
     found = joined(users), joined(items)
     if not len(found[0].rows):
         raise FormatError(source, "file", "interactions", "none that is left")
-    return *found, np.concatenate(values) if values else None, _joined(times)
-
-
-def _joined(times: list[npt.NDArray[Any]]) -> npt.NDArray[Any] | None:
-    return np.concatenate(times) if times else None
+    amounts = together(values, np.float64) if values else None
+    if not times:
+        return *found, amounts, None
+    return *found, amounts, together(times, np.result_type(*{one.dtype for one in times}))
 
 
 def _fields(source: object, texts: Iterator[bytes], layout: Layout) -> Iterator[Fields]:

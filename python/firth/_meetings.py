@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from firth._backend import Longs
 from firth._columns import Names
+from firth._pieces import together
 from firth._sorting import STEP, dealt
 from firth._vectors import checked_keys
 from firth.csr import CSR
@@ -44,11 +45,11 @@ def merged(
         with np.errstate(over="ignore"):
             data.append(some.astype(np.float32))
         moments.append(kept)
-    found = np.concatenate(data)
+    found = together(data, np.float32)
     if not np.isfinite(found).all():
         raise ValueError(f"{name}: values of a pair add up to more than float32 holds")
-    csr = CSR(np.cumsum(indptr), np.concatenate(columns), found, width)
-    return csr, None if when is None else np.concatenate(moments)
+    csr = CSR(np.cumsum(indptr), together(columns, np.int32), found, width)
+    return csr, None if when is None else together(moments, when.dtype)
 
 
 def _in_order(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from firth._backend import Ids, Longs, named
 from firth._backend_text import WordCounter
+from firth._pieces import together
 from firth._sorting import stable_order, text_order
 from firth._vectors import numbered
 from firth.kernels._arguments import whole
@@ -43,7 +44,7 @@ def _numbers(names: list[str]) -> Longs | None:
         if _WHOLE.fullmatch(text) is None or text.count(b"\n") != len(some):
             return None
         parts.append(np.fromstring(text, np.int64, sep="\n"))
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return together(parts, np.int64)
 
 
 def counter() -> WordCounter:
@@ -183,7 +184,7 @@ def _rows_of_numbers(columns: list[Longs]) -> tuple[list[str], list[Rows]]:
         numbers = several[0]
         rows = [_found(numbers, piece) for piece in pieces]
     ends = np.cumsum([len(column) for column in columns])[:-1]
-    return names_of(numbers), np.split(np.concatenate(rows), ends)
+    return names_of(numbers), np.split(together(rows, np.int32), ends)
 
 
 def _once(numbers: Longs) -> Longs:

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from firth._pieces import together
+
 Longs = npt.NDArray[np.int64]
 Name = TypeVar("Name", str, bytes)
 
@@ -57,8 +59,8 @@ def stable_order(values: npt.NDArray[Any]) -> Longs:
     many = len(values)
     if many <= 2 * STEP:
         return np.argsort(values, kind="stable").astype(np.int64)
-    parts = _piles_of(values)
-    return np.concatenate([rows[np.argsort(values[rows], kind="stable")] for rows in parts])
+    parts = [rows[np.argsort(values[rows], kind="stable")] for rows in _piles_of(values)]
+    return together(parts, np.int64)
 
 
 def different(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Longs]:
@@ -73,7 +75,7 @@ def different(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Longs]:
         places[rows] = at + before
         parts.append(some)
         before += len(some)
-    return np.concatenate(parts), places
+    return together(parts, values.dtype), places
 
 
 def text_order(names: Sequence[str] | Sequence[bytes]) -> list[int]:
@@ -103,7 +105,7 @@ def order_in_rows(indptr: Longs, *keys: npt.NDArray[Any]) -> Longs:
 
     That is ``np.lexsort((*keys, rows))``.
     """
-    parts, first = [np.zeros(0, np.int64)], 0
+    parts, first = [], 0
     lengths = np.diff(indptr)
     while first < len(lengths):
         begin = int(indptr[first])
@@ -112,4 +114,4 @@ def order_in_rows(indptr: Longs, *keys: npt.NDArray[Any]) -> Longs:
         owners = np.repeat(np.arange(last - first), lengths[first:last])
         parts.append(np.lexsort((*(key[part] for key in keys), owners)) + begin)
         first = last
-    return np.concatenate(parts)
+    return together(parts, np.int64)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from firth._backend import Ids, Longs
+from firth._pieces import together
 from firth._sorting import stable_order
 from firth.corpus import Corpus
 from firth.kernels._subwords import Bags
@@ -54,7 +55,7 @@ def lines_of(corpus: Corpus) -> Lines:
         at = int(inner[0]) + begin
         ids[at : at + len(part)] = part
         ends.append(np.flatnonzero(part == end) + (at + 1))
-    return Lines(types, ids, np.concatenate(ends))
+    return Lines(types, ids, together(ends, np.int64))
 
 
 def lines_of_texts(texts: Sequence[str], name: str) -> Lines:
@@ -243,8 +244,4 @@ def _cut(offsets: Longs) -> list[tuple[int, int]]:
 def _joined(bags: list[Bags]) -> Bags:
     sizes = [np.zeros(1, np.int64), *(np.diff(bag.offsets) for bag in bags)]
     offsets = np.cumsum(np.concatenate(sizes))
-    ids, at = np.empty(int(offsets[-1]), np.uint32), 0
-    for bag in bags:
-        ids[at : at + len(bag.ids)] = bag.ids
-        at += len(bag.ids)
-    return Bags(offsets, ids)
+    return Bags(offsets, together([bag.ids for bag in bags], np.uint32))

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from firth._backend import Ids, Longs
+from firth._pieces import together
 from firth._reading import AnyPath
 from firth._vectors import numbered
 from firth.corpus import MAX_WORDS, Corpus
@@ -307,4 +308,4 @@ def _encoded(corpus: Corpus, ids: Ids, seen: Longs) -> Text:
         ends.append(done + sums[corpus.offsets[begin:end] - first - 1])
         kept.append(part[there])
         done += int(sums[-1])
-    return Text(np.concatenate(kept), np.unique(np.concatenate(ends)), seen)
+    return Text(together(kept, np.uint32), np.unique(np.concatenate(ends)), seen)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from firth._backend import Hashes, Ids, Indices, Longs
 from firth._count_rows import row_blocks
+from firth._pieces import together
 from firth._reading import AnyPath
 from firth._scratch import NamelessFile, Scratch
 from firth.csr import CSR
@@ -334,20 +335,8 @@ class _Result:
             indices, data = (file.mapped(dtype) for dtype, file in self.columns)
         else:
             pairs = zip(self.pieces, self.columns, strict=True)
-            indices, data = (_joined(pieces, dtype) for pieces, (dtype, _) in pairs)
+            indices, data = (together(pieces, dtype) for pieces, (dtype, _) in pairs)
         return CSR(self.indptr, indices, data)
-
-
-def _joined(pieces: list[npt.NDArray[Any]], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Join arrays, each of which goes as soon as it is copied."""
-    if len(pieces) == 1:
-        return pieces[0]
-    whole, at = np.empty(sum(map(len, pieces)), dtype), 0
-    while pieces:
-        piece = pieces.pop(0)
-        whole[at : at + len(piece)] = piece
-        at += len(piece)
-    return whole
 
 
 def _sums(lengths: npt.NDArray[Any]) -> Longs:

@@ -1,11 +1,15 @@
 """tokens: check the text, allocate, call the backend."""
 
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from firth._backend import Bytes, Hashes, Longs, backend_of
+from firth._pieces import together
+
+_DTYPES = (np.int64, np.int64, np.uint64)
 
 
 class Tokens(NamedTuple):
@@ -71,7 +75,7 @@ def tokens(
     room = piece // 2 + 1
     starts, lengths, breaks = (np.empty(room + extra, np.int64) for extra in (0, 0, 1))
     keys, hashes = np.empty((room, 2), np.uint64), np.empty(room, np.uint64)
-    parts: list[tuple[Longs, Longs, Hashes]] = []
+    parts: list[list[npt.NDArray[Any]]] = [[], [], []]
     ends: list[Longs] = [np.zeros(1, np.int64)]
     total = 0
     for begin in range(0, len(array), max(1, piece)):
@@ -87,14 +91,13 @@ def tokens(
             breaks=breaks,
             isa=isa or "",
         )
-        parts.append((starts[:n].copy(), lengths[:n].copy(), hashes[:n].copy()))
+        for several, one in zip(parts, (starts, lengths, hashes), strict=True):
+            several.append(one[:n].copy())
         ends.append(breaks[:ended] + total)
         total += n
     offsets = np.concatenate([*ends, np.array([total], np.int64)])
     fresh = np.ones(len(offsets), np.bool_)
     np.not_equal(offsets[1:], offsets[:-1], out=fresh[1:])  # they rise: empty sentences are equal
     offsets = offsets[fresh]
-    if not parts:
-        return Tokens(starts[:0], lengths[:0], hashes[:0], offsets)
-    found = [np.concatenate(one) for one in zip(*parts, strict=True)]
+    found = [together(one, dtype) for one, dtype in zip(parts, _DTYPES, strict=True)]
     return Tokens(found[0], found[1], found[2], offsets)

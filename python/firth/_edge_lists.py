@@ -66,11 +66,8 @@ def read_edges(name: str, source: Any, layout: Layout, progress: bool | None) ->
     if lines.fields.special:
         words = [word.translate(HELD) for word in words]
     keys, rows = in_order(words, ids)
-    weights = (
-        together(lines.weights, np.result_type(*{one.dtype for one in lines.weights}))
-        if lines.weights
-        else None
-    )
+    dtypes = {one.dtype for one in lines.weights}
+    weights = together(lines.weights, np.result_type(*dtypes)) if dtypes else None
     return Edges(keys, rows[0::2], rows[1::2], weights)
 
 

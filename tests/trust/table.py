@@ -1,7 +1,7 @@
 """What ``make trust`` does: every campaign, one after the other, then the table of what they found.
 
 ``table.py [PART ...]`` runs some parts; ``--print`` only prints what was found last; ``--save``
-keeps it in bench/results. It ends with 1 if any promise was broken or a part has found nothing.
+keeps it in bench/results. It ends with 1 if any promise was broken or a part has tried nothing.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def show(parts: list[str]) -> tuple[bool, dict[str, object]]:
             kept = False
             continue
         print(table(part, rows))
-        kept = kept and not any(row.failures for row in rows)
+        kept = kept and all(row.kept for row in rows)
         found[part] = {
             **head,
             "rows": [{**vars(row), "failures": len(row.failures)} for row in rows],

@@ -209,6 +209,7 @@ def negative_sampling(
     Users 0 and 1 met items 2 and 0 of three; what met moves together:
 
     >>> import numpy as np
+    >>> from firth.kernels import keep_chances, noise
     >>> users, items = np.ones((2, 4), np.float32), np.zeros((3, 4), np.float32)
     >>> met, by = np.array([2, 0], np.uint32), np.array([0, 1], np.uint32)
     >>> done = negative_sampling(users, items, met, np.array([0, 2]), sources=by, negative=0,

@@ -275,6 +275,6 @@ def test_vectors_of_a_real_text_are_good(data):
     path = cache / "text8-prefix.txt"
     if not path.exists():
         pytest.skip(f"the text is not unpacked: no {path}")
-    emb = Word2Vec(epochs=3, threads=2, seed=3).fit(path)
+    emb = Word2Vec(epochs=5, threads=2, seed=3).fit(path)
     result = firth.evaluate.word_pairs(emb, data / "wordsim" / "EN-WS-353-ALL.txt")
-    assert result.spearman > 0.4
+    assert result.spearman > 0.45

@@ -2,6 +2,7 @@
 
 import lzma
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,14 @@ def open_files() -> int:
 def threads() -> int:
     """Return how many threads the process has, those of C++ included."""
     return len(os.listdir("/proc/self/task"))  # noqa: PTH208
+
+
+def threads_within(most: int) -> bool:
+    """Say whether the process has so many threads at most, once those that end have ended."""
+    end = time.monotonic() + 5
+    while threads() > most and time.monotonic() < end:
+        time.sleep(0.001)
+    return threads() <= most
 
 
 def resident() -> tuple[int, int]:

@@ -119,11 +119,13 @@ def test_numpy_and_firth_in_turn_keep_the_threads_that_they_have():
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_no_more_threads_than_asked_for(threads):
     code = f"""
-    import os, threading
+    import os, threading, time
     import numpy as np
     first = threading.Thread(target=int)  # sanitizers have a thread of their own beside it
     first.start()
     first.join()
+    while os.path.exists(f"/proc/self/task/{{first.native_id}}"):  # which ends after the join
+        time.sleep(0.001)
     before = len(os.listdir("/proc/self/task"))
     import firth
     firth.set_num_threads({threads})

@@ -35,9 +35,9 @@ def one_bag():
 
 def weights_in_a_list():
     rng = np.random.default_rng(1)
-    sources, targets = rng.integers(0, 1000, (2, 4_000_000))
-    columns = [*([number % 1000 for number in range(4_000_000)] for _ in range(2))]
-    return lambda: firth.Graph((columns[0], targets, (sources + 1).tolist()))
+    targets = rng.integers(0, 1000, 4_000_000)
+    sources, weights = rng.integers(1, 1000, (2, 4_000_000)).tolist()
+    return lambda: firth.Graph((sources, targets, weights))
 
 
 def doubles():

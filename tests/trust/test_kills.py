@@ -21,6 +21,7 @@ def test_a_killed_writer_leaves_the_old_or_the_new(tmp_path, name):
     assert not failures
 
 
+@pytest.mark.unsanitized_threads
 @pytest.mark.parametrize("name", SPILLS)
 def test_what_is_spilled_is_gone_with_the_process(tmp_path, name):
     failures, _ = kills.kill_spills(name, tmp_path, 3, random.Random(1))

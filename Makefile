@@ -50,7 +50,7 @@ trust: install .venv/test.stamp .venv/trust.stamp native
 fuzz: install .venv/test.stamp .venv/trust.stamp
 	.venv/bin/python tests/trust/table.py fuzz-cpp fuzz
 
-sanitize: .venv/test.stamp native
+sanitize: install .venv/test.stamp native
 	.venv/bin/python tests/trust/table.py address thread valgrind
 
 sdist: .venv/build.stamp

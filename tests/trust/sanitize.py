@@ -1,5 +1,4 @@
-"""The whole suite under sanitizers, and the C++ tests under valgrind: parts "address", "thread"
-and "valgrind".
+"""The whole suite under sanitizers: the parts "address" and "thread".
 
 The compiled module is built with AddressSanitizer and UndefinedBehaviorSanitizer, and once more
 with ThreadSanitizer, and every test of Python and C++ runs with it, on every instruction set. What
@@ -150,29 +149,14 @@ def suite(kind: str, arguments: list[str]) -> list[Row]:
     return rows
 
 
-def valgrind() -> list[Row]:
-    """Run the C++ tests under memcheck, which sees what was never written."""
-    folder = ROOT / "build" / "native"
-    tests = sorted(path for path in (folder / "tests" / "cpp").rglob("*_test") if path.is_file())
-    failures = []
-    for test in tests:
-        done = command(
-            ["valgrind", "--error-exitcode=77", "--quiet", "--track-origins=yes", test],
-            capture_output=True,
-        )
-        if done.returncode:
-            failures.append(f"{test.name} ended with {done.returncode}: {done.stderr[-500:]}")
-    return [Row("C++ tests under valgrind", len(tests), "programs", failures)]
-
-
 def main() -> None:
     """Run what the flags ask for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kind", choices=[*LIBRARIES, "valgrind"])
+    parser.add_argument("kind", choices=[*LIBRARIES])
     parser.add_argument("--pytest", default="", help="more arguments of pytest")
     options = parser.parse_args()
     begin = time.perf_counter()
-    rows = valgrind() if options.kind == "valgrind" else suite(options.kind, options.pytest.split())
+    rows = suite(options.kind, options.pytest.split())
     save(options.kind, rows, time.perf_counter() - begin)
 
 

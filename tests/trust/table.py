@@ -21,7 +21,7 @@ PARTS = {
     "fuzz": [HERE / "fuzz.py"],
     "address": [HERE / "sanitize.py", "address"],
     "thread": [HERE / "sanitize.py", "thread"],
-    "valgrind": [HERE / "sanitize.py", "valgrind"],
+    "valgrind": [HERE / "valgrind.py"],
     "kills": [HERE / "kills.py"],
     "faults": [HERE / "faults.py"],
     "interrupts": [HERE / "interrupts.py"],

@@ -8,6 +8,7 @@ emulated kernels of GPUs are left out: hundreds of threads, of which valgrind ru
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,11 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from firth import _cpu
 from trust._report import ROOT, Row, save
 
-MEMCHECK = ["valgrind", "--error-exitcode=77", "--track-origins=yes", "--max-threads=2000"]
+MEMCHECK = ["valgrind", "--track-origins=yes", "--max-threads=2000"]
 TESTS = ROOT / "build" / "native" / "tests" / "cpp"
 CORPUS = ROOT / "tests" / "cpp" / "corpus"
 USE = """
-import sys
 from trust._uses import USES, answer
 for name in USES:
     answer(name)
@@ -43,7 +43,10 @@ def programs() -> list[list[Path | str]]:
 def checked(program: list[Path | str]) -> list[str]:
     """Run a program; return what is wrong with it."""
     done = subprocess.run(
-        [*MEMCHECK, "--quiet", *program], capture_output=True, text=True, errors="replace"
+        [*MEMCHECK, "--error-exitcode=77", "--quiet", *program],
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     if not done.returncode:
         return []
@@ -54,12 +57,10 @@ def used(isa: str, program: str = USE) -> Row:
     """Run uses of the module under an instruction set; return what memcheck says of the module."""
     with tempfile.NamedTemporaryFile("r", suffix=".log", errors="replace") as log:
         done = subprocess.run(
-            [*MEMCHECK[:1], *MEMCHECK[2:], f"--log-file={log.name}", sys.executable, "-c", program],
+            [*MEMCHECK, f"--log-file={log.name}", sys.executable, "-c", program],
             capture_output=True,
             text=True,
-            env=os.environ
-            | {"FIRTH_ISA": isa, "PYTHONMALLOC": "malloc"}
-            | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=_environment(FIRTH_ISA=isa, PYTHONMALLOC="malloc"),
         )
         blocks = [_NUMBER.sub("", block) for block in _BLOCKS.findall(log.read())]
     failures = [block[:500] for block in blocks if Path(_cpu.__file__).name in block]
@@ -76,13 +77,19 @@ def known() -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        env=_environment(),
     )
     return done.stdout.split()
 
 
+def _environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **more}
+
+
 def main() -> None:
     """Run all of it."""
+    if not shutil.which("valgrind"):
+        sys.exit("valgrind: it is not on PATH, so nothing was tried; Debian has it under this name")
     begin = time.perf_counter()
     failures = [failure for program in programs() for failure in checked(program)]
     rows = [Row("C++ tests under valgrind", len(programs()), "programs", failures)]
